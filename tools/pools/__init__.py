@@ -1,0 +1,47 @@
+"""Where tools run: the pool that the agent calls, and the workers behind it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tools.contracts import Progress
+from tools.pools.calls import Message, Request
+
+
+@dataclass(frozen=True)
+class CallKey:
+    """What makes a call the same call again after a restart; a call with a receipt is not run a second time."""
+
+    job_id: str
+    task_id: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """``seconds`` spent waiting for the worker; ``notes`` are sentences for the report, such as a replaced worker."""
+
+    reply: Message
+    seconds: float
+    notes: tuple[str, ...] = field(default=())
+
+
+class Pool(Protocol):
+    def call(self, request: Request, key: CallKey, report: Progress, cancelled: threading.Event) -> Done:
+        """Run one operation and wait for it.
+
+        ``report`` is called on this thread. When ``cancelled`` is set the call raises ``Cancelled`` at once;
+        the worker stops at its next report, and is killed after the grace. A worker that dies is replaced and
+        its call run again, once.
+        """
+        ...
+
+    def busy(self) -> bool:
+        """Whether a worker is still on a call, a cancelled one included."""
+        ...
+
+    def close(self) -> None:
+        """End the workers."""
+        ...

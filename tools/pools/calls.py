@@ -1,0 +1,243 @@
+"""The typed messages between the agent and its workers: one request and one reply for each operation.
+
+They hold references to artifacts, prompts and numbers; never pixels. Importing them is light.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools.contracts import Presentation, Thresholds
+
+ArtifactId = Annotated[str, Field(pattern=r"^([\w-]+/)?[0-9a-f]{64}\.[a-z0-9]+$")]
+"""The content hash and kind of some bytes, as ``tools.artifacts`` keeps them; ``job/…`` for a scratch file of a job."""
+
+Queue = Literal["render", "quick"]
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Request(Message):
+    """One call. ``queue`` says which worker takes it; ``reply`` is the type of its answer."""
+
+    operation: ClassVar[str]
+    queue: ClassVar[Queue]
+    reply: ClassVar[type[Message]]
+
+
+class SeenFace(Message):
+    """A face as scores and reports keep it: pixels of its image, degrees, the detector's score."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    detector_score: float
+    yaw: float | None = None
+    roll: float | None = None
+
+
+class RecogniserFacts(Message):
+    """The analyzer that made a similarity, and what counts as the same person for it."""
+
+    name: str
+    thresholds: Thresholds
+
+
+class ReferencePhoto(Message):
+    """Enough to have the reference again in any worker."""
+
+    photo: ArtifactId
+    face: int = Field(description="0 is the leftmost face that the detector is sure of")
+    cut_out: ArtifactId
+    cut_method: str
+    presentation: Presentation
+    faces: str = Field(description="backend that found the face")
+
+
+class InspectReply(Message):
+    reference: ReferencePhoto
+    seen: SeenFace
+    recogniser: RecogniserFacts
+
+
+class InspectReference(Request):
+    """Find the face, refuse what cannot work, and cut the person out.
+
+    ``face`` counts from 1, left to right; ``None`` means the photo must hold one person.
+    ``presentation`` is from the user's words, ``None`` where they did not say.
+    """
+
+    operation: ClassVar[str] = "inspect_reference"
+    queue: ClassVar[Queue] = "quick"
+    reply: ClassVar[type[Message]] = InspectReply
+
+    photo: ArtifactId
+    face: int | None
+    presentation: Presentation | None
+    faces: str
+    matting: str
+
+
+class PaintReply(Message):
+    images: list[ArtifactId]
+
+
+class PaintFirstFrames(Request):
+    operation: ClassVar[str] = "paint_first_frames"
+    queue: ClassVar[Queue] = "render"
+    reply: ClassVar[type[Message]] = PaintReply
+
+    references: list[ReferencePhoto]
+    prompt: str
+    seeds: list[int]
+    width: int
+    height: int
+    backend: str
+
+
+class ImageScore(Message):
+    """``faces`` are those at or above the detector's floor, largest first; ``similarity`` is of the face nearest the reference.
+
+    ``faint`` is the best detection below the floor, where no face reached it.
+    """
+
+    similarity: float | None
+    face: SeenFace | None
+    face_count: int
+    faint: SeenFace | None = None
+    width: int
+    height: int
+
+
+class ScoreReply(Message):
+    scores: list[ImageScore]
+
+
+class ScoreImages(Request):
+    operation: ClassVar[str] = "score_images"
+    queue: ClassVar[Queue] = "quick"
+    reply: ClassVar[type[Message]] = ScoreReply
+
+    reference: ReferencePhoto
+    images: list[ArtifactId]
+
+
+class ClipReply(Message):
+    """``clip`` is lossless scratch; ``takes_keyframes`` says whether the engine can repair windows."""
+
+    clip: ArtifactId
+    takes_keyframes: bool
+
+
+class Animate(Request):
+    """Make the clip from the first frame, the references or both, as the backend needs."""
+
+    operation: ClassVar[str] = "animate"
+    queue: ClassVar[Queue] = "render"
+    reply: ClassVar[type[Message]] = ClipReply
+
+    job_id: str
+    prompt: str
+    first_frame: ArtifactId | None
+    first_frame_backend: str | None
+    first_frame_prompt: str | None
+    first_frame_seed: int | None
+    references: list[ReferencePhoto]
+    seed: int
+    width: int
+    height: int
+    frames: int
+    fps: int
+    backend: str
+
+
+class FramePoint(Message):
+    """One scored frame of the delivered file; ``similarity`` is ``None`` where no face was found."""
+
+    frame: int
+    similarity: float | None
+
+
+class VideoScore(Message):
+    """``identity_skip`` leaves faceless frames out (the published rule), ``identity_zero`` counts them 0."""
+
+    identity_skip: float | None
+    identity_zero: float
+    face_rate: float
+    p10: float | None
+    drift: float | None = Field(description="first scored frame's similarity less identity_skip")
+    points: list[FramePoint]
+
+
+class ScoreVideoReply(Message):
+    video: ArtifactId
+    bytes: int
+    seconds: float
+    score: VideoScore
+
+
+class ScoreVideo(Request):
+    """Encode the clip as it will be delivered, read it back and score ``samples`` frames of it, evenly spread."""
+
+    operation: ClassVar[str] = "score_video"
+    queue: ClassVar[Queue] = "quick"
+    reply: ClassVar[type[Message]] = ScoreVideoReply
+
+    reference: ReferencePhoto
+    clip: ArtifactId
+    fps: int
+    samples: int
+    title: str
+    comment: str
+
+
+class RepairReply(Message):
+    clip: ArtifactId
+
+
+class RepairWindow(Request):
+    """Regenerate frames ``first`` to ``last`` of the clip, between frames that are still the person.
+
+    ``keyframes`` are corrected by the face detailer; only ``drifted`` (inclusive ranges) are spliced back.
+    """
+
+    operation: ClassVar[str] = "repair_window"
+    queue: ClassVar[Queue] = "render"
+    reply: ClassVar[type[Message]] = RepairReply
+
+    job_id: str
+    clip: ArtifactId
+    first: int
+    last: int
+    keyframes: list[int]
+    drifted: list[tuple[int, int]]
+    references: list[ReferencePhoto]
+    prompt: str
+    spatial_prompt: str
+    strength: float
+    seed: int
+    fps: int
+    backend: str
+    face_detail: str
+
+
+class SheetReply(Message):
+    sheet: ArtifactId
+
+
+class MakeContactSheet(Request):
+    """Tiles of the delivered video, each with its similarity under it; a JPEG below 300 KB."""
+
+    operation: ClassVar[str] = "make_contact_sheet"
+    queue: ClassVar[Queue] = "quick"
+    reply: ClassVar[type[Message]] = SheetReply
+
+    video: ArtifactId
+    points: list[FramePoint]
+    recogniser: str
+    caption: str
