@@ -1,0 +1,1 @@
+"""Presets: one word picks a whole working set."""

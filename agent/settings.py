@@ -1,0 +1,115 @@
+"""One settings object: defaults, then the preset's file, then ``STEADFACE_…`` in the environment, then what a caller gives."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from tools.errors import InputError
+
+ConsentBasis = Literal["self", "written", "licensed", "synthetic"]
+OnGateFailure = Literal["best", "fail"]
+
+_EVEN = Field(ge=128, le=2048, multiple_of=2)
+
+
+class Recipe(BaseModel):
+    """What one job runs with, fixed when it is submitted, so that a restart goes on with the same."""
+
+    preset: str = Field("preview", description="The working set: a name in agent/presets.")
+    planner: str = Field("rules", description="Backend that splits and revises prompts.")
+    first_frame: str | None = Field("preview", description="Backend that paints the first frame; none for reference-to-video.")
+    face_detail: str | None = Field(None, description="Backend that corrects keyframes in a repair; none means no repair.")
+    video: str = Field("preview", description="Backend that makes the clip.")
+    faces: str = Field("dlib", description="Backend that finds and compares faces.")
+    matting: str = Field("cutout", description="Backend that cuts the person out of the photo.")
+    sketch: bool = Field(False, description="The pixels are a sketch, and every result says so.")
+    width: Annotated[int, _EVEN] = Field(832, description="Pixels.")
+    height: Annotated[int, _EVEN] = Field(480, description="Pixels.")
+    frames: int = Field(81, ge=5, le=241, description="Frames of the clip.")
+    fps: int = Field(16, ge=4, le=60, description="Frames a second.")
+    candidates: int = Field(2, ge=1, le=8, description="First frames painted in one attempt.")
+    max_attempts: int = Field(3, ge=1, le=10, description="Batches of first frames at the most.")
+    first_frame_threshold: float | None = Field(
+        None, ge=-1, le=1, description="Identity similarity that a first frame must reach; unset takes the recogniser's own."
+    )
+    on_gate_failure: OnGateFailure = Field("best", description="Attempts spent: go on with the best, or fail.")
+    video_samples: int = Field(16, ge=2, le=241, description="Frames of the video that are scored, evenly spread.")
+    max_repairs: int = Field(1, ge=0, le=5, description="Windows regenerated at the most.")
+    repair_strength: float = Field(0.4, gt=0, le=1, description="How far the face detailer may repaint a keyframe.")
+
+
+class PresetSource(PydanticBaseSettingsSource):
+    """Values of the preset that the caller or the environment chose."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ANN401 - pydantic's signature
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        name = self.current_state.get("preset") or Recipe.model_fields["preset"].default
+        return {"preset": name, **read_preset(str(name))}
+
+
+class Settings(Recipe, BaseSettings):
+    """The settings of this installation; ``recipe()`` is the part that a job keeps."""
+
+    model_config = SettingsConfigDict(env_prefix="STEADFACE_", frozen=True, env_ignore_empty=True, extra="forbid")
+
+    home: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("steadface"),
+        description="All state: jobs, artifacts, checkpoints, logs.",
+    )
+    videos: Path = Field(
+        default_factory=lambda: platformdirs.user_videos_path() / "Steadface",
+        description="Where finished videos are placed for people to see.",
+    )
+    consent: ConsentBasis | None = Field(None, description="A standing consent basis for one's own deployment.")
+    cancel_grace: float = Field(60, ge=0, le=600, description="Seconds that a cancelled call may take to stop before its worker is killed.")
+    token: SecretStr | None = Field(None, description="Bearer token of the HTTP server.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, PresetSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Settings:
+        for name in ("home", "videos"):
+            object.__setattr__(self, name, Path(getattr(self, name)).expanduser().absolute())
+        return self
+
+    def recipe(self) -> Recipe:
+        return Recipe(**{name: getattr(self, name) for name in Recipe.model_fields})
+
+
+def preset_names() -> list[str]:
+    return sorted(file.name.removesuffix(".toml") for file in resources.files("agent.presets").iterdir() if file.name.endswith(".toml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """The values of a preset; raises ``InputError`` for a name that there is not."""
+    if name not in preset_names():
+        raise InputError(f"There is no preset {name!r}; choose one of: {', '.join(preset_names())}.")
+    return tomllib.loads((resources.files("agent.presets") / f"{name}.toml").read_text())
+
+
+def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - any field of Settings
+    """Settings with ``given`` above all else; a value that cannot be is one ``InputError`` that names it."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"])
+        raise InputError(f"The setting {name} (STEADFACE_{name.upper()}) cannot be {first['input']!r}: {first['msg']}.") from None

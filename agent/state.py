@@ -1,0 +1,107 @@
+"""The typed state of a job: references to artifacts, scores and prompts; never pixels.
+
+Plain JSON types only, so that a checkpoint written by one version can be read by the next.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Annotated, Any, Literal, TypedDict
+
+JSON = dict[str, Any]
+"""A pydantic message, dumped."""
+
+
+class Candidate(TypedDict):
+    """One first frame. ``score`` is a dumped ``ImageScore``."""
+
+    attempt: int
+    number: int
+    seed: int
+    image: str
+    score: JSON
+    passed: bool
+
+
+class Attempt(TypedDict):
+    """One batch and its scores. ``move`` is what made it: ``first``, ``re-seed`` or a planner's move."""
+
+    number: int
+    spatial_prompt: str
+    framing: str
+    move: str
+    loosened: str | None
+    candidates: list[Candidate]
+    diagnosis: dict[str, str] | None
+
+
+class NextBatch(TypedDict):
+    """What the next batch of first frames paints."""
+
+    spatial_prompt: str
+    framing: str
+    move: str
+    loosened: str | None
+
+
+class Painted(TypedDict):
+    seed: int
+    image: str
+
+
+class Verdict(TypedDict):
+    """The gate's word. ``attempt`` and ``candidate`` name the chosen first frame once there is one."""
+
+    move: Literal["animate", "revise", "reseed", "fail"]
+    attempt: int | None
+    candidate: int | None
+    passed: bool
+    warning: str | None
+
+
+class Video(TypedDict):
+    """The accepted clip and the file as delivered. ``score`` is a dumped ``VideoScore``."""
+
+    clip: str
+    file: str
+    bytes: int
+    seconds: float
+    score: JSON
+
+
+class Repair(TypedDict):
+    """One window regenerated: frames are inclusive; ``before`` and ``after`` are identity_skip."""
+
+    first: int
+    last: int
+    keyframes: list[int]
+    before: float | None
+    after: float | None
+    accepted: bool
+
+
+class Timing(TypedDict):
+    """One run of a node: seconds in all, and seconds of them inside tools."""
+
+    stage: str
+    seconds: float
+    tool_seconds: float
+
+
+class State(TypedDict, total=False):
+    reference: JSON
+    seen: JSON
+    recogniser: JSON
+    plan: JSON
+    next_batch: NextBatch
+    painted: list[Painted]
+    attempts: Annotated[list[Attempt], operator.add]
+    verdict: Verdict
+    clip: str
+    takes_keyframes: bool
+    window: JSON | None
+    video: Video
+    repairs: Annotated[list[Repair], operator.add]
+    timings: Annotated[list[Timing], operator.add]
+    events: Annotated[list[str], operator.add]
+    delivered: JSON
