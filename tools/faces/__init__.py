@@ -1,0 +1,1 @@
+"""Faces: found, embedded, compared, and chosen as a reference."""
