@@ -1,0 +1,105 @@
+"""The head of a reference photo as a paper cut-out: turned upright, scaled, and ready to be moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tools.contracts import Reference, RGBAImage, RGBImage
+from tools.preview.geometry import Matrix, Point, move, scale, shift, turn
+from tools.preview.sprites import premultiply
+
+FINENESS = 1.6
+"""Pixels of the texture for one pixel of the picture, so that moving and warping it does not blur it."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """``texture`` has premultiplied alpha. Lengths and points are in its pixels.
+
+    ``face`` is the height of the face box; ``eyes`` lies between the eyes; ``neck`` is the middle of the lower end,
+    ``neck_width`` how wide the cut is there.
+    """
+
+    texture: RGBAImage
+    points: Mapping[str, Point]
+    face: float
+    eyes: Point
+    neck: Point
+    neck_width: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.texture.shape[1], self.texture.shape[0]
+
+
+def head_of(reference: Reference, face_height: float) -> Head:
+    """The head of the reference with a face box ``face_height`` picture pixels high."""
+    cut_out = reference.cut_out.pixels
+    upright = _upright(reference, face_height * FINENESS / reference.face.box.height)
+    x, y, w, h = cv2.boundingRect(cv2.threshold(cut_out[..., 3], 8, 255, cv2.THRESH_BINARY)[1])
+    corners = np.array([[x, x + w, x, x + w], [y, y, y + h, y + h], [1, 1, 1, 1]]) if w else np.zeros((3, 4))
+    turned = upright @ corners
+    left, top = np.floor(turned[:2].min(axis=1)) - 2
+    width, height = (int(n) for n in np.ceil(turned[:2].max(axis=1)) - (left, top) + 2)
+    to_texture = shift(-left, -top) @ upright
+    texture = _resample(_underlaid(reference.image, cut_out), to_texture, (width, height))
+    points = {name: move(to_texture, point) for name, point in reference.face.points.items()}
+    neck, neck_width = _lower_end(texture)
+    return Head(
+        texture=texture,
+        points=points,
+        face=face_height * FINENESS,
+        eyes=middle([points[name] for name in points if "eye" in name]),
+        neck=neck,
+        neck_width=neck_width,
+    )
+
+
+def middle(points: list[Point]) -> Point:
+    x, y = np.mean(points, axis=0)
+    return float(x), float(y)
+
+
+def _upright(reference: Reference, enlargement: float) -> Matrix:
+    box = reference.face.box
+    centre = (box.x + box.width / 2, box.y + box.height / 2)
+    return scale(enlargement, enlargement) @ turn(-(reference.face.roll or 0.0), about=centre)
+
+
+def _underlaid(photo: RGBImage, cut_out: RGBAImage) -> RGBAImage:
+    """The cut-out with the photo's colours where it is clear, so that resampling has true neighbours at the edge."""
+    clear = cut_out[..., 3:] == 0
+    return np.dstack([np.where(clear, photo, cut_out[..., :3]), cut_out[..., 3]])
+
+
+def _resample(straight: RGBAImage, matrix: Matrix, size: tuple[int, int]) -> RGBAImage:
+    """Through area averages when shrinking and Lanczos with a light sharpening when enlarging; premultiplied."""
+    enlargement = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if enlargement < 1:
+        small = (round(straight.shape[1] * enlargement), round(straight.shape[0] * enlargement))
+        ratio = (straight.shape[1] / small[0], straight.shape[0] / small[1])
+        straight = cv2.resize(straight, small, interpolation=cv2.INTER_AREA)
+        centred = shift(-0.5, -0.5) @ scale(1 / ratio[0], 1 / ratio[1]) @ shift(0.5, 0.5)
+        matrix = matrix @ np.linalg.inv(centred)
+    colour = cv2.warpAffine(
+        np.ascontiguousarray(straight[..., :3]), matrix[:2], size,
+        flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    alpha = cv2.warpAffine(np.ascontiguousarray(straight[..., 3]), matrix[:2], size, flags=cv2.INTER_CUBIC)
+    if enlargement > 1:
+        soft = cv2.GaussianBlur(colour, (0, 0), 0.6 * enlargement)
+        colour = cv2.addWeighted(colour, 1.45, soft, -0.45, 0)
+    return premultiply(np.dstack([colour, alpha]))
+
+
+def _lower_end(texture: RGBAImage) -> tuple[Point, float]:
+    """The middle of the lower end of the cut, and its width a little above that."""
+    solid = texture[..., 3] > 127
+    rows = np.flatnonzero(solid.any(axis=1))
+    top, bottom = int(rows[0]), int(rows[-1])
+    columns = np.flatnonzero(solid[bottom - round(0.08 * (bottom - top))])
+    return (float(columns[0] + columns[-1]) / 2, float(bottom)), float(columns[-1] - columns[0])
