@@ -28,6 +28,10 @@ class Done:
     notes: tuple[str, ...] = field(default=())
 
 
+class Closed(Exception):  # noqa: N818 - not an error
+    """The pool was closed during the call. It says nothing about the job, which a restart goes on with."""
+
+
 class Pool(Protocol):
     def call(self, request: Request, key: CallKey, report: Progress, cancelled: threading.Event) -> Done:
         """Run one operation and wait for it.

@@ -1,0 +1,63 @@
+"""What a worker has at hand while it runs an operation."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Literal, TypeVar, cast, overload
+
+from tools import registry
+from tools.artifacts import Artifacts
+from tools.contracts import (
+    BackgroundRemover,
+    FaceAnalyzer,
+    FaceDetailer,
+    FirstFrameGenerator,
+    Progress,
+    VideoGenerator,
+)
+from tools.pools.calls import Message
+
+T = TypeVar("T")
+
+_DERIVED_VALUES = 16
+
+
+class Bench:
+    """One for the life of a worker; ``report`` belongs to the call that runs, and raises ``Cancelled``."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self.artifacts = artifacts
+        self.report: Progress
+        self._backends: dict[tuple[str, str], object] = {}
+        self._derived: OrderedDict[Hashable, object] = OrderedDict()
+
+    @overload
+    def backend(self, capability: Literal["faces"], name: str) -> FaceAnalyzer: ...
+    @overload
+    def backend(self, capability: Literal["matting"], name: str) -> BackgroundRemover: ...
+    @overload
+    def backend(self, capability: Literal["first_frame"], name: str) -> FirstFrameGenerator: ...
+    @overload
+    def backend(self, capability: Literal["face_detail"], name: str) -> FaceDetailer: ...
+    @overload
+    def backend(self, capability: Literal["video"], name: str) -> VideoGenerator: ...
+    def backend(self, capability: registry.Capability, name: str) -> object:
+        """The backend, made at its first use and kept, so that a model is loaded once a worker."""
+        key = (capability, name)
+        if key not in self._backends:
+            self._backends[key] = registry.create(capability, name)
+        return self._backends[key]
+
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value that ``make`` gave for ``key``; the last few asked for are kept."""
+        if key not in self._derived:
+            self._derived[key] = make()
+            if len(self._derived) > _DERIVED_VALUES:
+                self._derived.popitem(last=False)
+        self._derived.move_to_end(key)
+        return cast(T, self._derived[key])
+
+
+Operation = Callable[[Any, Bench], Message]
+"""Runs one request of ``tools.pools.calls`` and gives its reply; it is registered for one request type."""

@@ -1,0 +1,36 @@
+"""What a worker leaves when a call is done, so that the same call after a restart is not run again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from tools.artifacts import Artifacts, write_whole
+from tools.pools import CallKey
+
+_ARTIFACT_IN_JSON = re.compile(r'"((?:[\w-]+/)?[0-9a-f]{64}\.[a-z0-9]+)"')
+
+
+class Receipts:
+    """The replies of finished calls, a folder a job. A call is its key, its operation and its inputs."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self._artifacts = artifacts
+
+    def find(self, key: CallKey, operation: str, request: str) -> str | None:
+        """The reply's JSON, if every artifact that it names is still whole."""
+        try:
+            reply = self._path(key, operation, request).read_text()
+        except FileNotFoundError:
+            return None
+        named = _ARTIFACT_IN_JSON.findall(reply)
+        return reply if all(self._artifacts.exists(artifact, verify=True) for artifact in named) else None
+
+    def write(self, key: CallKey, operation: str, request: str, reply: str) -> None:
+        """Write the receipt, after the artifacts that the reply names."""
+        write_whole(self._path(key, operation, request), reply.encode(), self._artifacts.root)
+
+    def _path(self, key: CallKey, operation: str, request: str) -> Path:
+        call = "\0".join([key.task_id, str(key.number), operation, request])
+        return self._artifacts.receipts(key.job_id) / f"{hashlib.sha256(call.encode()).hexdigest()}.json"
