@@ -12,6 +12,9 @@ from tools.contracts import Face
 RISE = 0.12
 """How far the middle of the oval lies above the middle of the face box, along the head; in face box sides."""
 
+BACK = 0.35
+"""How far the middle moves to the back of the head as it turns, at 90 degrees; in face box sides."""
+
 HALF_WIDTH, HALF_HEIGHT = 0.98, 1.18
 """Of the oval, in face box sides."""
 
@@ -23,11 +26,12 @@ def cameo(height: int, width: int, face: Face) -> NDArray[np.uint8]:
     the straight edge of the photo.
     """
     side = math.sqrt(face.box.width * face.box.height)
-    roll = math.radians(face.roll or 0.0)
+    roll, yaw = math.radians(face.roll or 0.0), math.radians(face.yaw or 0.0)
     sine, cosine = math.sin(roll), math.cos(roll)
     a, b = HALF_WIDTH * side, HALF_HEIGHT * side
-    x = face.box.x + face.box.width / 2 + RISE * side * sine
-    y = face.box.y + face.box.height / 2 - RISE * side * cosine
+    back, rise = -BACK * side * math.sin(yaw), RISE * side
+    x = face.box.x + face.box.width / 2 + back * cosine + rise * sine
+    y = face.box.y + face.box.height / 2 + back * sine - rise * cosine
 
     reach_x, reach_y = math.hypot(a * cosine, b * sine), math.hypot(a * sine, b * cosine)
     x, squeeze_x = _fit(x, reach_x, width)
