@@ -241,3 +241,19 @@ class MakeContactSheet(Request):
     points: list[FramePoint]
     recogniser: str
     caption: str
+
+
+class CheckReply(Message):
+    """One sentence for each backend that cannot be made here."""
+
+    missing: list[str]
+
+
+class CheckBackends(Request):
+    """Make every backend, as a job would; ``backends`` maps capability to name."""
+
+    operation: ClassVar[str] = "check_backends"
+    queue: ClassVar[Queue] = "quick"
+    reply: ClassVar[type[Message]] = CheckReply
+
+    backends: dict[Literal["faces", "matting", "first_frame", "face_detail", "video"], str]

@@ -1,0 +1,183 @@
+"""The ``steadface`` commands. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from agent.jobs import JobEngine
+    from agent.views import JobView
+
+app = typer.Typer(
+    name="steadface",
+    help="One photo of a person and one sentence in; a video of that person doing it out, with the evidence that it is still them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+
+@app.command()
+def generate(
+    reference: Annotated[Path, typer.Option(help="Photo of the person: JPEG, PNG, WebP or HEIC.")],
+    prompt: Annotated[str, typer.Option(help="What the person does and where, in a sentence.")],
+    consent: Annotated[
+        str | None, typer.Option(help="Basis for using this likeness: self, written, licensed or synthetic.", show_default=False)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Same seed, same video. Drawn when not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results. A dated one among your videos when not given.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Working set of models; preview needs none.")] = None,
+    face: Annotated[int | None, typer.Option(min=1, help="In a group photo: which face, from 1, left to right.")] = None,
+    on_gate_failure: Annotated[
+        str | None, typer.Option(help="When no first frame passes: go on with the best, or fail.", metavar="best|fail")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=-1, max=1, help="Identity similarity asked of a first frame; the recogniser's own when not given.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
+) -> None:
+    """Make a video of the person in a photo."""
+    with _told_plainly():
+        from agent.intent import prepare
+        from agent.jobs import JobEngine
+        from agent.settings import load_settings
+
+        settings = load_settings(preset=preset, on_gate_failure=on_gate_failure, first_frame_threshold=threshold)
+        asked = prepare(settings, prompt=prompt, consent=consent, source="stated by the user", seed=seed, out=out, face=face)
+        with JobEngine(settings) as engine:
+            job_id = engine.submit(asked.with_photo(engine.artifacts, reference), settings.recipe())
+            view = _follow(engine, job_id, quiet=json)
+        if view.status != "completed":
+            _fail(view)
+        print(view.model_dump_json(indent=2) if json else _summary(view))  # noqa: T201 - the result
+
+
+@app.command()
+def jobs(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
+    """List the newest jobs."""
+    with _told_plainly(), _engine_at_rest() as engine:
+        for view in engine.views(limit):
+            print(f"{view.job_id}  {view.status:<9}  {view.prompt[:80]}")  # noqa: T201 - the result
+
+
+@app.command()
+def cancel(job_id: str) -> None:
+    """Cancel a job that waits or runs."""
+    with _told_plainly(), _engine_at_rest() as engine:
+        print(engine.cancel(job_id).status)  # noqa: T201 - the result
+
+
+@app.command()
+def graph() -> None:
+    """Print the pipeline as a mermaid graph."""
+    from agent.graph import mermaid
+
+    print(mermaid(), end="")  # noqa: T201 - the result
+
+
+@app.command()
+def doctor() -> None:
+    """Say which presets can run here, and what the others are missing."""
+    with _told_plainly():
+        from agent.doctor import readiness
+
+        for preset, missing in readiness().items():
+            print(f"{preset:<12} {' '.join(missing) or 'ready'}")  # noqa: T201 - the result
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def serve(context: typer.Context) -> None:
+    """Serve MCP on stdio, or on HTTP with --http."""
+    from agent.serving.serve import main
+
+    main(context.args)
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Every error becomes one sentence and an exit code: 2 where the caller can mend it, else 1."""
+    from tools.errors import InputError, SteadfaceError
+
+    try:
+        yield
+    except InputError as error:
+        _say(str(error))
+        raise typer.Exit(BAD_INPUT) from None
+    except SteadfaceError as error:
+        _say(str(error))
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        _say("Cancelled.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _engine_at_rest() -> Iterator[JobEngine]:
+    """An engine that looks at the store and runs nothing."""
+    from agent.jobs import JobEngine
+    from agent.settings import load_settings
+
+    engine = JobEngine(load_settings())
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _follow(engine: JobEngine, job_id: str, quiet: bool) -> JobView:
+    """Wait for the job with a bar a stage; Ctrl-C cancels it."""
+    from agent.progress import StageBars
+
+    with StageBars(quiet) as bars:
+        try:
+            return engine.wait(job_id, watch=bars.show)
+        except KeyboardInterrupt:
+            engine.cancel(job_id)
+            raise
+
+
+def _fail(view: JobView) -> None:
+    error = view.error
+    if error is None:
+        _say("The job was cancelled.")
+        raise typer.Exit(INTERRUPTED)
+    attached = "".join(f"\n  {label.replace('_', ' ')}: {path}" for label, path in error.attachments.items())
+    _say(error.message + attached)
+    raise typer.Exit(BAD_INPUT if error.kind == "InputError" else FAILED)
+
+
+def _summary(view: JobView) -> str:
+    """What the caller most wants to know, in lines that a script can read too."""
+    result = view.result
+    assert result is not None
+    known = result.first_frame_similarity is not None
+    lines = [
+        *(f"Warning: {warning}" for warning in result.warnings),
+        f"video         {result.video}",
+        f"report        {result.page}",
+        f"first frame   similarity {_figure(result.first_frame_similarity)} ({result.recogniser})"
+        + (f", {'passed' if result.first_frame_passed else 'did not pass'} the gate" if known else "")
+        + f", attempts {result.attempts}",
+        f"video scores  identity_skip {_figure(result.identity_skip)}, identity_zero {_figure(result.identity_zero)}, "
+        f"face_rate {_figure(result.face_rate)} ({result.recogniser})",
+        f"seed          {result.seed}",
+        "seconds       " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stages.items()),
+    ]
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "no face" if value is None else f"{value:.3f}"
+
+
+def _say(sentence: str) -> None:
+    print(f"steadface: {sentence}", file=sys.stderr)  # noqa: T201 - the error

@@ -1,0 +1,56 @@
+"""What a node may use besides the state: the pool, the planner, the artifacts, and the job's own lines to the outside."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from agent.planner.protocol import Planner
+from agent.requests import JobRequest
+from agent.settings import Recipe
+from tools.artifacts import Artifacts
+from tools.pools import CallKey, Pool
+from tools.pools.calls import Message, Request
+
+Reply = TypeVar("Reply", bound=Message)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One job's surroundings; not serialised.
+
+    ``observe(done, total, message)`` shows progress inside the stage that ``enter(stage)`` began; ``enter`` raises
+    when the job was cancelled, drained or taken over, so it is called before every node.
+    """
+
+    job_id: str
+    request: JobRequest
+    recipe: Recipe
+    planner: Planner
+    artifacts: Artifacts
+    pool: Pool
+    cancelled: threading.Event
+    enter: Callable[[str, str], None]
+    observe: Callable[[int, int, str], None]
+
+
+@dataclass
+class Tools:
+    """The calls of one run of one node: numbers them, adds up their time and keeps their notes."""
+
+    context: Context
+    task_id: str
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    _calls: int = 0
+
+    def call(self, request: Request, reply: type[Reply]) -> Reply:
+        key = CallKey(self.context.job_id, self.task_id, self._calls)
+        self._calls += 1
+        done = self.context.pool.call(request, key, self.context.observe, self.context.cancelled)
+        self.seconds += done.seconds
+        self.notes.extend(done.notes)
+        assert isinstance(done.reply, reply)
+        return cast(Reply, done.reply)

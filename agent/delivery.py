@@ -1,0 +1,110 @@
+"""The last node's work: the results of a job in one folder that people see."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agent.context import Context, Tools
+from agent.report import Report
+from agent.report_page import render_page
+from agent.reporting import build_report, chosen_candidate
+from agent.state import State
+from agent.views import Delivered
+from tools.artifacts import room_on_disk
+from tools.errors import InputError
+from tools.pools.calls import FramePoint, MakeContactSheet, SheetReply
+
+VIDEO, FIRST_FRAME, SHEET, REPORT, PAGE = "video.mp4", "first_frame.png", "contact_sheet.jpg", "report.json", "report.html"
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ``InputError`` where the results could not be written to ``folder``; leaves nothing behind."""
+    ancestor = folder
+    while not ancestor.exists() and ancestor != ancestor.parent:
+        ancestor = ancestor.parent
+    if not ancestor.is_dir():
+        raise InputError(f"{ancestor} is a file, and the results need a folder; give another folder.")
+    try:
+        with tempfile.NamedTemporaryFile(dir=ancestor):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"The results cannot be written to {folder} ({error.strerror}); give a folder that you may write to."
+        ) from None
+
+
+def deliver_files(state: State, context: Context, tools: Tools) -> dict[str, Any]:
+    """Put video, first frame, contact sheet and report into the job's folder, all or none; a dumped ``Delivered``."""
+    sheet = tools.call(_sheet_request(state, context), SheetReply).sheet
+    report = build_report(state, context, finished=datetime.now().astimezone(), events=tools.notes)
+    files = _contents(state, context, report, sheet)
+    folder = _folder(context)
+    with room_on_disk(folder):
+        _place(files, folder)
+    return _delivered(folder, state, report, first_frame=FIRST_FRAME in files).model_dump(mode="json")
+
+
+def _sheet_request(state: State, context: Context) -> MakeContactSheet:
+    recogniser, score = state["recogniser"]["name"], state["video"]["score"]
+    return MakeContactSheet(
+        video=state["video"]["file"],
+        points=[FramePoint.model_validate(point) for point in score["points"]],
+        recogniser=recogniser,
+        caption=f"identity similarity by {recogniser}" + (", preview: a sketch" if context.recipe.sketch else ""),
+    )
+
+
+def _contents(state: State, context: Context, report: Report, sheet: str) -> dict[str, bytes]:
+    artifacts = context.artifacts
+    images = {
+        candidate["image"]: artifacts.read(candidate["image"])
+        for attempt in state.get("attempts", [])
+        for candidate in attempt["candidates"]
+    }
+    video = artifacts.read(state["video"]["file"])
+    files = {
+        VIDEO: video,
+        SHEET: artifacts.read(sheet),
+        REPORT: report.model_dump_json(indent=2).encode(),
+        PAGE: render_page(report, video, images).encode(),
+    }
+    chosen = chosen_candidate(state)
+    if chosen is not None:
+        files[FIRST_FRAME] = images[chosen["image"]]
+    return files
+
+
+def _place(files: dict[str, bytes], folder: Path) -> None:
+    """Write beside the folder first, so that a full disk leaves nothing half-written in it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        for name, data in files.items():
+            (draft / name).write_bytes(data)
+        folder.mkdir(exist_ok=True)
+        for name in files:
+            (draft / name).replace(folder / name)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _folder(context: Context) -> Path:
+    """The folder that was asked for, else a new one among the videos, named by date and subject."""
+    if context.request.out:
+        return Path(context.request.out)
+    words = re.findall(r"[\w'-]+", context.request.prompt)[:8]
+    name = f"{datetime.now().astimezone():%Y-%m-%d} {' '.join(words)}"[:80].strip()
+    folder, number = context.videos / name, 2
+    while folder.exists():
+        folder, number = context.videos / f"{name} {number}", number + 1
+    return folder
+
+
+def _delivered(folder: Path, state: State, report: Report, first_frame: bool) -> Delivered:
+    raise NotImplementedError

@@ -1,0 +1,271 @@
+"""The job engine: submit, wait, cancel, list; and the one runner that drives the device.
+
+Any number of processes may hold an engine on one ``home``. The one that holds the device lock runs the queue; the
+others submit, wait and cancel through the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, cast
+
+from filelock import FileLock, Timeout
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from agent.context import Context
+from agent.errors import GateError, LeaseLost
+from agent.graph import RECURSION_LIMIT, build_graph
+from agent.planner.protocol import Planner
+from agent.requests import JobRequest
+from agent.settings import Recipe, Settings
+from agent.state import State
+from agent.store import JobRow, JobStore
+from agent.views import JobView, view_of
+from tools import registry
+from tools.artifacts import Artifacts
+from tools.errors import Cancelled, InputError, SteadfaceError
+from tools.pools import Pool
+from tools.pools.local import LocalPool
+
+log = logging.getLogger(__name__)
+
+MOST_UNFINISHED = 1000
+"""Jobs that may wait at once."""
+
+_LOOK = 0.2
+"""Seconds between looks at the store: for work, for a cancel asked by another process, for a change waited for."""
+
+
+class JobEngine:
+    """Jobs outlive the call that made them; ``close`` puts a running one back in the queue."""
+
+    def __init__(self, settings: Settings, pool: Pool | None = None) -> None:
+        self.settings = settings
+        home = settings.home
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.artifacts = Artifacts(home)
+        self.store = JobStore(home / "jobs.sqlite")
+        self._pool = pool or LocalPool(home, settings.cancel_grace)
+        self._device = FileLock(home / "device.lock")
+        self._stopping = threading.Event()
+        self._changed = threading.Condition()
+        self._runner = threading.Thread(target=self._run_queue, name="runner", daemon=True)
+
+    def __enter__(self) -> JobEngine:
+        self._runner.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def submit(self, request: JobRequest, recipe: Recipe) -> str:
+        """Queue a job and return its id, which is not guessable."""
+        if self.store.unfinished() >= MOST_UNFINISHED:
+            raise InputError(f"{MOST_UNFINISHED} jobs wait already; wait for some to end, or cancel some.")
+        job_id = secrets.token_urlsafe(12)
+        self.store.add(job_id, request.model_dump(mode="json"), recipe.model_dump(mode="json"))
+        self._announce()
+        return job_id
+
+    def view(self, job_id: str) -> JobView:
+        row = self.store.get(job_id)
+        if row is None:
+            raise InputError(f"There is no job {job_id!r}; list the jobs to see their ids.")
+        return view_of(row, self.store.waiting_before(row) if row.status == "queued" else 0)
+
+    def views(self, limit: int) -> list[JobView]:
+        return [view_of(row, 0) for row in self.store.list(limit)]
+
+    def wait(self, job_id: str, seconds: float | None = None, watch: Callable[[JobView], None] | None = None) -> JobView:
+        """Wait for a job to end, for ``seconds`` at the most; ``watch`` is shown each change."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        shown: JobView | None = None
+        while True:
+            view = self.view(job_id)
+            if watch and view != shown:
+                watch(view)
+                shown = view
+            left = _LOOK if deadline is None else deadline - time.monotonic()
+            if view.ended or left <= 0:
+                return view
+            with self._changed:
+                self._changed.wait(min(_LOOK, left))
+
+    def cancel(self, job_id: str) -> JobView:
+        """Cancel a job; one that has ended stays as it is."""
+        self.view(job_id)
+        self.store.ask_cancel(job_id)
+        self._announce()
+        return self.wait(job_id, seconds=2)
+
+    def device_busy(self) -> bool:
+        """Whether a worker of this process is still on a call, a cancelled one included."""
+        return self._pool.busy()
+
+    def close(self) -> None:
+        """End the runner and its workers. A job that runs goes back to its place in the queue."""
+        self._stopping.set()
+        self._announce()
+        if self._runner.is_alive():
+            self._runner.join(timeout=10)
+        self._pool.close()
+        self.store.close()
+
+    def _announce(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _run_queue(self) -> None:
+        """Take the device when it is free, then run one job after another."""
+        while not self._stopping.is_set():
+            try:
+                with self._device.acquire(timeout=_LOOK):
+                    self._drive()
+            except Timeout:
+                continue
+            except Exception:
+                log.exception("the runner failed and goes on")
+                self._stopping.wait(1)
+
+    def _drive(self) -> None:
+        self.store.requeue_orphans()
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        checkpoints = sqlite3.connect(self.settings.home / "checkpoints.sqlite", check_same_thread=False)
+        checkpoints.execute("PRAGMA synchronous=NORMAL")
+        graph = build_graph(SqliteSaver(checkpoints))
+        try:
+            while not self._stopping.is_set():
+                row = self.store.claim(owner)
+                if row is None:
+                    with self._changed:
+                        self._changed.wait(_LOOK)
+                    continue
+                with suppress(LeaseLost):
+                    _Run(self, row, graph).run()
+                self._announce()
+        finally:
+            checkpoints.close()
+
+
+class _Run:
+    """One job from its claim to its end, on the runner's thread; another thread listens for a cancel meanwhile."""
+
+    def __init__(self, engine: JobEngine, row: JobRow, graph: Any) -> None:  # noqa: ANN401 - langgraph's compiled graph
+        self.engine, self.row, self.graph = engine, row, graph
+        self.request = JobRequest.model_validate(row.request)
+        self.recipe = Recipe.model_validate(row.recipe)
+        self.cancelled = threading.Event()
+        self.over = threading.Event()
+        self.stage, self.message, self.stages_begun, self.shown = "", "", 0, 0.0
+
+    def run(self) -> None:
+        listener = threading.Thread(target=self._listen, name="cancel", daemon=True)
+        listener.start()
+        try:
+            ended = self._outcome()
+        finally:
+            self.over.set()
+            listener.join()
+        self.engine.store.write(self.row, **ended)
+        if ended["status"] != "queued":
+            self._tidy()
+
+    def _outcome(self) -> dict[str, Any]:
+        try:
+            state = self._invoke()
+        except Cancelled:
+            if self.engine._stopping.is_set() and not self._cancel_asked():
+                return {"status": "queued"}
+            return self._end("cancelled")
+        except GateError as error:
+            return self._end("failed", error=self._told(error, {"best_first_frame": error.best} if error.best else {}))
+        except InputError as error:
+            return self._end("failed", error=self._told(error, error.attachments))
+        except SteadfaceError as error:
+            return self._end("failed", error=self._told(error, {}))
+        except LeaseLost:
+            raise
+        except Exception as error:
+            log.exception("job %s failed", self.row.id)
+            sentence = f"Steadface itself failed ({type(error).__name__}: {error}); this is a defect, please report it."
+            return self._end("failed", error={"kind": "Defect", "message": sentence, "attachments": {}})
+        return self._end("completed", result=state["delivered"])
+
+    def _invoke(self) -> State:
+        """Run the graph from its last checkpoint; a job begun before goes on after its last finished node."""
+        planner: Planner = registry.create("planner", self.recipe.planner)
+        context = Context(
+            job_id=self.row.id,
+            request=self.request,
+            recipe=self.recipe,
+            planner=planner,
+            artifacts=self.engine.artifacts,
+            pool=self.engine._pool,
+            cancelled=self.cancelled,
+            enter=self._enter,
+            observe=self._observe,
+        )
+        config = {"configurable": {"thread_id": self.row.id}, "recursion_limit": RECURSION_LIMIT}
+        begun = self.graph.get_state(config)
+        if begun.values and not begun.next:
+            return cast(State, begun.values)
+        start = None if begun.next else State(events=[])
+        return cast(State, self.graph.invoke(start, config, context=context, durability="sync"))
+
+    def _enter(self, stage: str, message: str) -> None:
+        if self.cancelled.is_set():
+            raise Cancelled
+        self.stage, self.message, self.stages_begun = stage, message, self.stages_begun + 1
+        self._show(0, 0, "")
+
+    def _observe(self, done: int, total: int, message: str) -> None:
+        """Progress inside a stage, written at most five times a second."""
+        if time.monotonic() - self.shown >= _LOOK or done == total:
+            self._show(done, total, message)
+
+    def _show(self, done: int, total: int, message: str) -> None:
+        self.shown = time.monotonic()
+        progress = {
+            "stage": self.stage,
+            "doing": self.message,
+            "stages_begun": self.stages_begun,
+            "done": done,
+            "total": total,
+            "detail": message,
+        }
+        self.engine.store.write(self.row, progress=progress)
+        self.engine._announce()
+
+    def _listen(self) -> None:
+        """Turn a cancel asked through the store, a lost lease or the engine's end into ``cancelled``."""
+        while not self.over.wait(_LOOK / 2):
+            if self.engine._stopping.is_set() or self._cancel_asked():
+                self.cancelled.set()
+
+    def _cancel_asked(self) -> bool:
+        try:
+            return self.engine.store.held(self.row).cancel_asked
+        except LeaseLost:
+            return True
+
+    def _end(self, status: str, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - columns
+        return {"status": status, "finished": time.time(), **values}
+
+    def _tidy(self) -> None:
+        self.engine.artifacts.drop_scratch(self.row.id)
+        self.engine.artifacts.drop_receipts(self.row.id)
+
+    def _told(self, error: SteadfaceError, attachments: dict[str, str]) -> dict[str, Any]:
+        paths = {label: str(self.engine.artifacts.path(artifact)) for label, artifact in attachments.items()}
+        return {"kind": type(error).__name__, "message": str(error), "attachments": paths}

@@ -1,0 +1,358 @@
+"""One function a node. A node calls tools or the planner and returns updates; it never names its successor."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from agent import gate, repair
+from agent.context import Context, Tools
+from agent.delivery import deliver_files
+from agent.errors import GateError
+from agent.planner.presentation import presentation_in
+from agent.planner.protocol import Diagnosis, Plan, Tried
+from agent.seeds import derive_seed
+from agent.state import Attempt, Candidate, NextBatch, Painted, Repair, State, Timing, Video
+from tools.pools.calls import (
+    Animate,
+    ClipReply,
+    ImageScore,
+    InspectReference,
+    InspectReply,
+    PaintFirstFrames,
+    PaintReply,
+    RecogniserFacts,
+    ReferencePhoto,
+    RepairReply,
+    RepairWindow,
+    ScoreImages,
+    ScoreReply,
+    ScoreVideo,
+    ScoreVideoReply,
+    VideoScore,
+)
+
+Update = dict[str, Any]
+Work = Callable[[State, Context, Tools], Update]
+Node = Callable[[State, Runtime[Context]], Update]
+
+NODES: dict[str, Node] = {}
+
+
+def node(message: str) -> Callable[[Work], Work]:
+    """Register a node under its function's name; ``message`` is what people read while it runs.
+
+    Every run is timed, and what its calls noted goes to the report.
+    """
+
+    def register(work: Work) -> Work:
+        @functools.wraps(work)
+        def run(state: State, runtime: Runtime[Context]) -> Update:
+            context = runtime.context
+            context.enter(work.__name__, message)
+            tools = Tools(context, runtime.execution_info.task_id if runtime.execution_info else "")
+            begun = time.perf_counter()
+            update = work(state, context, tools)
+            timing = Timing(stage=work.__name__, seconds=time.perf_counter() - begun, tool_seconds=tools.seconds)
+            return {**update, "timings": [timing], "events": tools.notes}
+
+        NODES[work.__name__] = run
+        return work
+
+    return register
+
+
+@node("Looking at the photo")
+def inspect_reference(state: State, context: Context, tools: Tools) -> Update:
+    request, recipe = context.request, context.recipe
+    reply = tools.call(
+        InspectReference(
+            photo=request.photo,
+            face=request.face,
+            presentation=presentation_in(request.prompt),
+            faces=recipe.faces,
+            matting=recipe.matting,
+        ),
+        InspectReply,
+    )
+    return {
+        "reference": reply.reference.model_dump(),
+        "seen": reply.seen.model_dump(),
+        "recogniser": reply.recogniser.model_dump(),
+    }
+
+
+@node("Planning")
+def decouple_prompt(state: State, context: Context, tools: Tools) -> Update:
+    seed = derive_seed(context.request.seed, "plan")
+    plan = context.planner.decouple(context.request.prompt, _reference(state).presentation, seed)
+    update: Update = {"plan": _dump_plan(plan)}
+    if context.recipe.first_frame is not None:
+        update["next_batch"] = NextBatch(
+            spatial_prompt=plan.spatial_prompt, framing=plan.framing, move="first", loosened=None
+        )
+    return update
+
+
+@node("Painting first frames")
+def generate_first_frames(state: State, context: Context, tools: Tools) -> Update:
+    recipe, number = context.recipe, _attempt_number(state)
+    assert recipe.first_frame is not None
+    seeds = [derive_seed(context.request.seed, "first frame", number, index) for index in range(recipe.candidates)]
+    reply = tools.call(
+        PaintFirstFrames(
+            references=[_reference(state)],
+            prompt=_batch(state)["spatial_prompt"],
+            seeds=seeds,
+            width=recipe.width,
+            height=recipe.height,
+            backend=recipe.first_frame,
+        ),
+        PaintReply,
+    )
+    return {"painted": [Painted(seed=seed, image=image) for seed, image in zip(seeds, reply.images, strict=True)]}
+
+
+@node("Scoring first frames")
+def score_first_frames(state: State, context: Context, tools: Tools) -> Update:
+    painted, batch, number = state["painted"], _batch(state), _attempt_number(state)
+    reply = tools.call(
+        ScoreImages(reference=_reference(state), images=[frame["image"] for frame in painted]), ScoreReply
+    )
+    rule = _rule(state, context)
+    candidates = [
+        _candidate(number, index + 1, frame, score, rule)
+        for index, (frame, score) in enumerate(zip(painted, reply.scores, strict=True))
+    ]
+    attempt = Attempt(
+        number=number,
+        spatial_prompt=batch["spatial_prompt"],
+        framing=batch["framing"],
+        move=batch["move"],
+        loosened=batch["loosened"],
+        candidates=candidates,
+        diagnosis=_diagnosis(candidates, rule),
+    )
+    verdict = gate.judge([*state.get("attempts", []), attempt], rule)
+    update: Update = {"attempts": [attempt], "verdict": verdict}
+    if verdict["move"] == "reseed":
+        update["next_batch"] = NextBatch(**{**batch, "move": "re-seed", "loosened": None})
+    return update
+
+
+@node("Revising the spatial prompt")
+def revise_spatial_prompt(state: State, context: Context, tools: Tools) -> Update:
+    revision = context.planner.revise(
+        context.request.prompt,
+        _plan(state),
+        [_tried(attempt) for attempt in state["attempts"]],
+        _reference(state).presentation,
+        derive_seed(context.request.seed, "revise", _attempt_number(state)),
+    )
+    return {
+        "next_batch": NextBatch(
+            spatial_prompt=revision.spatial_prompt,
+            framing=revision.framing,
+            move=revision.move,
+            loosened=revision.loosened,
+        )
+    }
+
+
+@node("Stopping at the gate")
+def stop_at_gate(state: State, context: Context, tools: Tools) -> Update:
+    best = _chosen(state)
+    warning = state["verdict"]["warning"]
+    assert best is not None
+    image = context.artifacts.path(best["image"])
+    raise GateError(f"{warning} The best first frame is kept at {image}.", best["image"])
+
+
+@node("Animating")
+def animate(state: State, context: Context, tools: Tools) -> Update:
+    recipe, first = context.recipe, _chosen(state)
+    reply = tools.call(
+        Animate(
+            job_id=context.job_id,
+            prompt=_plan(state).temporal_prompt,
+            first_frame=first["image"] if first else None,
+            first_frame_backend=recipe.first_frame if first else None,
+            first_frame_prompt=_attempt_of(state, first)["spatial_prompt"] if first else None,
+            first_frame_seed=first["seed"] if first else None,
+            references=[_reference(state)],
+            seed=derive_seed(context.request.seed, "video"),
+            width=recipe.width,
+            height=recipe.height,
+            frames=recipe.frames,
+            fps=recipe.fps,
+            backend=recipe.video,
+        ),
+        ClipReply,
+    )
+    return {"clip": reply.clip, "takes_keyframes": reply.takes_keyframes}
+
+
+@node("Scoring the video")
+def score_video(state: State, context: Context, tools: Tools) -> Update:
+    recipe = context.recipe
+    scored = tools.call(
+        ScoreVideo(
+            reference=_reference(state),
+            clip=state["clip"],
+            fps=recipe.fps,
+            samples=min(recipe.video_samples, recipe.frames),
+            title=context.request.prompt,
+            comment=f"AI-generated, Steadface ({recipe.preset})",
+        ),
+        ScoreVideoReply,
+    )
+    video = Video(
+        clip=state["clip"],
+        file=scored.video,
+        bytes=scored.bytes,
+        seconds=scored.seconds,
+        score=scored.score.model_dump(),
+    )
+    update = _judge_repair(state, video)
+    window = _next_window(state, context, update["video"], rounds=len(state.get("repairs", [])) + len(update["repairs"]))
+    return {**update, "window": window.dump() if window else None}
+
+
+@node("Repairing identity")
+def repair_identity(state: State, context: Context, tools: Tools) -> Update:
+    recipe, window, first = context.recipe, state["window"], _chosen(state)
+    assert window is not None
+    assert recipe.face_detail is not None
+    reply = tools.call(
+        RepairWindow(
+            job_id=context.job_id,
+            clip=state["video"]["clip"],
+            first=window["first"],
+            last=window["last"],
+            keyframes=window["keyframes"],
+            drifted=[window["drifted"]],
+            references=[_reference(state)],
+            prompt=_plan(state).temporal_prompt,
+            spatial_prompt=_attempt_of(state, first)["spatial_prompt"] if first else _plan(state).spatial_prompt,
+            strength=recipe.repair_strength,
+            seed=derive_seed(context.request.seed, "repair", len(state.get("repairs", []))),
+            fps=recipe.fps,
+            backend=recipe.video,
+            face_detail=recipe.face_detail,
+        ),
+        RepairReply,
+    )
+    return {"clip": reply.clip}
+
+
+@node("Delivering")
+def deliver(state: State, context: Context, tools: Tools) -> Update:
+    return {"delivered": deliver_files(state, context, tools)}
+
+
+def _candidate(attempt: int, number: int, frame: Painted, score: ImageScore, rule: gate.Rule) -> Candidate:
+    return Candidate(
+        attempt=attempt,
+        number=number,
+        seed=frame["seed"],
+        image=frame["image"],
+        score=score.model_dump(),
+        passed=gate.passes(score, rule),
+    )
+
+
+def _diagnosis(candidates: list[Candidate], rule: gate.Rule) -> dict[str, str] | None:
+    if any(candidate["passed"] for candidate in candidates):
+        return None
+    diagnosis = gate.diagnose(gate.score_of(gate.closest(candidates, rule)), rule)
+    return {"cause": diagnosis.cause, "message": diagnosis.message}
+
+
+def _judge_repair(state: State, video: Video) -> Update:
+    """Accept a repaired clip only where the whole curve improved; the first score of a clip has nothing to compare."""
+    window = state.get("window")
+    if not window:
+        return {"video": video, "repairs": []}
+    before, after = (VideoScore.model_validate(each["score"]) for each in (state["video"], video))
+    accepted = (after.identity_skip or 0) > (before.identity_skip or 0) and after.face_rate >= before.face_rate
+    record = Repair(
+        first=window["first"],
+        last=window["last"],
+        keyframes=list(window["keyframes"]),
+        before=before.identity_skip,
+        after=after.identity_skip,
+        accepted=accepted,
+    )
+    return {"video": video if accepted else state["video"], "repairs": [record]}
+
+
+def _next_window(state: State, context: Context, video: Video, rounds: int) -> repair.Window | None:
+    recipe = context.recipe
+    if recipe.face_detail is None or not state["takes_keyframes"] or rounds >= recipe.max_repairs:
+        return None
+    thresholds = RecogniserFacts.model_validate(state["recogniser"]).thresholds
+    return repair.drift_window(VideoScore.model_validate(video["score"]), thresholds, recipe.frames)
+
+
+def _rule(state: State, context: Context) -> gate.Rule:
+    facts, recipe = RecogniserFacts.model_validate(state["recogniser"]), context.recipe
+    threshold = recipe.first_frame_threshold
+    return gate.Rule(
+        threshold=facts.thresholds.first_frame if threshold is None else threshold,
+        thresholds=facts.thresholds,
+        recogniser=facts.name,
+        max_attempts=recipe.max_attempts,
+        on_failure=recipe.on_gate_failure,
+        asked=_plan(state).framing,
+    )
+
+
+def _tried(attempt: Attempt) -> Tried:
+    diagnosis = attempt["diagnosis"]
+    assert diagnosis is not None
+    similarities = [score_of["similarity"] for c in attempt["candidates"] if (score_of := c["score"])["similarity"] is not None]
+    return Tried(
+        attempt["spatial_prompt"],
+        max(similarities, default=None),
+        Diagnosis(diagnosis["cause"], diagnosis["message"]),  # type: ignore[arg-type]
+    )
+
+
+def _chosen(state: State) -> Candidate | None:
+    verdict = state.get("verdict")
+    if verdict is None:
+        return None
+    for attempt in state["attempts"]:
+        for candidate in attempt["candidates"]:
+            if (candidate["attempt"], candidate["number"]) == (verdict["attempt"], verdict["candidate"]):
+                return candidate
+    return None
+
+
+def _attempt_of(state: State, candidate: Candidate) -> Attempt:
+    return state["attempts"][candidate["attempt"] - 1]
+
+
+def _attempt_number(state: State) -> int:
+    return len(state.get("attempts", [])) + 1
+
+
+def _batch(state: State) -> NextBatch:
+    return state["next_batch"]
+
+
+def _reference(state: State) -> ReferencePhoto:
+    return ReferencePhoto.model_validate(state["reference"])
+
+
+def _dump_plan(plan: Plan) -> dict[str, Any]:
+    return {**plan.__dict__, "asked": sorted(plan.asked), "notes": list(plan.notes)}
+
+
+def _plan(state: State) -> Plan:
+    plan = state["plan"]
+    return Plan(**{**plan, "asked": frozenset(plan["asked"]), "notes": tuple(plan["notes"])})

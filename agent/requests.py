@@ -1,0 +1,66 @@
+"""What a caller asks for, checked once, when the job is submitted."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.settings import ConsentBasis
+from tools.errors import InputError
+from tools.pools.calls import ArtifactId
+
+LONGEST_PROMPT = 4000
+"""Characters. 250 words are about 1,500."""
+
+
+class Consent(BaseModel):
+    """On what basis the person's likeness is used, and who said so."""
+
+    model_config = ConfigDict(frozen=True)
+
+    basis: ConsentBasis
+    source: Literal["stated by the user", "asserted by client", "standing setting"]
+
+
+class JobRequest(BaseModel):
+    """One video asked for. ``photo`` is the reference photo, already decoded and stored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    photo: ArtifactId
+    photo_name: str
+    face: int | None = Field(None, ge=1, description="In a group photo: which face, from 1, left to right.")
+    prompt: str
+    consent: Consent
+    seed: int = Field(ge=0, le=2**32 - 1)
+    out: str | None = Field(None, description="Folder for the results; none for a dated folder among the videos.")
+
+
+def checked_prompt(prompt: str) -> str:
+    """The prompt with its white space tidied; raises ``InputError`` where it is empty or too long."""
+    tidy = re.sub(r"\s+", " ", prompt).strip()
+    if not tidy:
+        raise InputError("The prompt is empty; say in a sentence what the person does and where.")
+    if len(tidy) > LONGEST_PROMPT:
+        raise InputError(
+            f"The prompt has {len(tidy):,} characters; shorten it to at most {LONGEST_PROMPT:,} (one scene, a few sentences)."
+        )
+    return tidy
+
+
+def checked_consent(basis: str | None, standing: ConsentBasis | None, source: Literal["stated by the user", "asserted by client"]) -> Consent:
+    """The consent of a request; raises ``InputError`` where none was stated or the basis is unknown."""
+    if basis is None and standing is not None:
+        return Consent(basis=standing, source="standing setting")
+    if basis is None:
+        raise InputError(
+            "Consent is missing: state on what basis this person's likeness is used (--consent on the command line, "
+            "consent in a tool call): self (it is you), written (they agreed in writing), licensed (a licence or the "
+            "public domain allows it) or synthetic (no real person)."
+        )
+    known = get_args(ConsentBasis)
+    if basis not in known:
+        raise InputError(f"Consent cannot be {basis!r}; choose one of: {', '.join(known)}.")
+    return Consent(basis=basis, source=source)  # type: ignore[arg-type]

@@ -1,0 +1,298 @@
+"""The operations that workers run: each turns references into pixels, asks a backend, and keeps what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from tools import media
+from tools.contact_sheet import Tile, contact_sheet, jpeg_under
+from tools.contracts import (
+    ClipSpec,
+    CutOut,
+    Face,
+    FaceAnalyzer,
+    Frames,
+    Given,
+    Origin,
+    Reference,
+    RGBImage,
+    Size,
+)
+from tools.errors import BackendError, InputError, Unavailable
+from tools.faces.reference import annotate, choose_face, left_to_right
+from tools.pools import calls
+from tools.pools.bench import Bench, Operation
+
+SHEET_BYTES = 300_000
+SHEET_TILES = 9
+
+
+def inspect_reference(request: calls.InspectReference, bench: Bench) -> calls.InspectReply:
+    """Find and choose the face, and cut the person out.
+
+    Raises ``InputError`` for a photo that cannot work; several faces without a choice come with a numbered picture.
+    """
+    image = media.read_image(bench.artifacts.read(request.photo))
+    analyzer = bench.backend("faces", request.faces)
+    remover = bench.backend("matting", request.matting)
+    bench.report(0, 2, "finding the face")
+    faces = analyzer.analyze([image])[0]
+    floor = analyzer.thresholds.detector_floor
+    try:
+        chosen = choose_face(faces, floor, request.face)
+    except InputError as error:
+        sure = left_to_right(faces, floor)
+        if len(sure) > 1:
+            picture = bench.artifacts.put(media.png_bytes(annotate(image, sure)), "png")
+            error.attachments["numbered_faces"] = picture
+        raise
+    face = left_to_right(faces, floor)[chosen]
+    bench.report(1, 2, "cutting the person out")
+    cut = remover.remove(image, face)
+    reference = calls.ReferencePhoto(
+        photo=request.photo,
+        face=chosen,
+        cut_out=bench.artifacts.put(media.png_bytes(cut.pixels), "png"),
+        cut_method=cut.method,
+        presentation=request.presentation or face.presentation or "person",
+        faces=request.faces,
+    )
+    return calls.InspectReply(
+        reference=reference,
+        seen=_seen(face),
+        recogniser=calls.RecogniserFacts(name=analyzer.name, thresholds=analyzer.thresholds),
+    )
+
+
+def paint_first_frames(request: calls.PaintFirstFrames, bench: Bench) -> calls.PaintReply:
+    generator = bench.backend("first_frame", request.backend)
+    size = Size(request.width, request.height)
+    references = _references(request.references, bench)
+    images = generator.generate(references, request.prompt, request.seeds, size, bench.report)
+    for image in images:
+        _expect_size(image, size, request.backend)
+    return calls.PaintReply(
+        images=[
+            bench.artifacts.put(media.png_bytes(image, _made_by(request.backend, request.prompt, seed)), "png")
+            for image, seed in zip(images, request.seeds, strict=True)
+        ]
+    )
+
+
+def score_images(request: calls.ScoreImages, bench: Bench) -> calls.ScoreReply:
+    analyzer = bench.backend("faces", request.reference.faces)
+    reference = _reference(request.reference, bench)
+    images = [media.read_image(bench.artifacts.read(image)) for image in request.images]
+    return calls.ScoreReply(
+        scores=[
+            _score(image, faces, reference, analyzer)
+            for image, faces in zip(images, analyzer.analyze(images), strict=True)
+        ]
+    )
+
+
+def animate(request: calls.Animate, bench: Bench) -> calls.ClipReply:
+    generator = bench.backend("video", request.backend)
+    clip = ClipSpec(Size(request.width, request.height), request.frames, request.fps)
+    if "first_frame" in generator.needs and request.first_frame is None:
+        raise InputError(f"The video backend {request.backend} needs a first frame; choose a preset that paints one.")
+    given = Given(
+        frames={0: media.read_image(bench.artifacts.read(request.first_frame))} if request.first_frame else {},
+        references=tuple(_references(request.references, bench)) if "reference" in generator.needs else (),
+        origin=_origin(request),
+    )
+    frames = generator.generate(request.prompt, clip, given, request.seed, bench.report)
+    kept = _keep_clip(_checked(frames, clip, request.backend), request.fps, request.job_id, bench)
+    return calls.ClipReply(clip=kept, takes_keyframes=generator.takes_keyframes)
+
+
+def score_video(request: calls.ScoreVideo, bench: Bench) -> calls.ScoreVideoReply:
+    """The frames scored are those of the file that will be delivered, after its lossy encoding."""
+    analyzer = bench.backend("faces", request.reference.faces)
+    reference = _reference(request.reference, bench)
+    bench.report(0, request.samples + 1, "encoding")
+    with bench.artifacts.new_file("mp4") as path:
+        media.encode_mp4(
+            media.read_clip(bench.artifacts.path(request.clip)), request.fps, path, request.title, request.comment
+        )
+        facts = media.clip_facts(path)
+        file = bench.artifacts.put_file(path, "mp4")
+    indices = sample_frames(facts.frames, request.samples)
+    points = []
+    for number, (index, image) in enumerate(
+        zip(indices, media.read_frames(bench.artifacts.path(file), indices), strict=True)
+    ):
+        bench.report(number + 1, request.samples + 1, "comparing faces")
+        score = _score(image, analyzer.analyze([image])[0], reference, analyzer)
+        points.append(calls.FramePoint(frame=index, similarity=score.similarity))
+    return calls.ScoreVideoReply(
+        video=file,
+        bytes=bench.artifacts.path(file).stat().st_size,
+        seconds=facts.frames / request.fps,
+        score=summarise(points),
+    )
+
+
+def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairReply:
+    """Regenerate the window between the given and the corrected frames, and splice back only the drifted ones."""
+    generator = bench.backend("video", request.backend)
+    detailer = bench.backend("face_detail", request.face_detail)
+    references = _references(request.references, bench)
+    frames = list(media.read_clip(bench.artifacts.path(request.clip)))
+    corrected = detailer.detail(
+        [frames[index] for index in request.keyframes],
+        references[0],
+        request.spatial_prompt,
+        request.strength,
+        request.seed,
+        bench.report,
+    )
+    drifted = {index for begin, end in request.drifted for index in range(begin, end + 1)}
+    given = {0: frames[request.first]}
+    given |= {index - request.first: image for index, image in zip(request.keyframes, corrected, strict=True)}
+    if request.last not in drifted:
+        given[request.last - request.first] = frames[request.last]
+    height, width = frames[0].shape[:2]
+    clip = ClipSpec(Size(width, height), request.last - request.first + 1, request.fps)
+    window = generator.generate(
+        request.prompt, clip, Given(given, tuple(references)), request.seed, bench.report
+    )
+    for index, image in enumerate(_checked(window, clip, request.backend), start=request.first):
+        if index in drifted:
+            frames[index] = image
+    return calls.RepairReply(clip=_keep_clip(frames, request.fps, request.job_id, bench))
+
+
+def make_contact_sheet(request: calls.MakeContactSheet, bench: Bench) -> calls.SheetReply:
+    points = [request.points[index] for index in sample_frames(len(request.points), SHEET_TILES)]
+    images = media.read_frames(bench.artifacts.path(request.video), [point.frame for point in points])
+    tiles = [
+        Tile(image, _label(point), point.similarity) for image, point in zip(images, points, strict=True)
+    ]
+    sheet = contact_sheet(tiles, request.caption)
+    return calls.SheetReply(sheet=bench.artifacts.put(jpeg_under(sheet, SHEET_BYTES), "jpg"))
+
+
+def check_backends(request: calls.CheckBackends, bench: Bench) -> calls.CheckReply:
+    missing = []
+    for capability, name in request.backends.items():
+        try:
+            bench.backend(capability, name)
+        except (Unavailable, InputError) as error:
+            missing.append(str(error))
+    return calls.CheckReply(missing=missing)
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    operation.__name__: operation
+    for operation in (
+        inspect_reference,
+        paint_first_frames,
+        score_images,
+        animate,
+        score_video,
+        repair_window,
+        make_contact_sheet,
+        check_backends,
+    )
+}
+
+
+def sample_frames(frames: int, samples: int) -> list[int]:
+    """Indices evenly spread over a clip, ends included: ``linspace(0, frames - 1, samples)``, the published rule."""
+    return sorted({int(index) for index in np.linspace(0, frames - 1, min(samples, frames))})
+
+
+def summarise(points: Sequence[calls.FramePoint]) -> calls.VideoScore:
+    """The figures of a video from its scored frames (``reference/metrics.md`` 3.1a and 5.3: skip, zero and face rate)."""
+    seen = [point.similarity for point in points if point.similarity is not None]
+    mean = float(np.mean(seen)) if seen else None
+    first = points[0].similarity
+    return calls.VideoScore(
+        identity_skip=mean,
+        identity_zero=float(np.sum(seen)) / len(points),
+        face_rate=len(seen) / len(points),
+        p10=float(np.percentile(seen, 10)) if seen else None,
+        drift=first - mean if first is not None and mean is not None else None,
+        points=list(points),
+    )
+
+
+def _score(image: RGBImage, faces: Sequence[Face], reference: Reference, analyzer: FaceAnalyzer) -> calls.ImageScore:
+    floor = analyzer.thresholds.detector_floor
+    sure = [face for face in faces if face.score >= floor]
+    nearest = max(sure, key=lambda face: analyzer.similarity(reference.face, face), default=None)
+    faint = max(faces, key=lambda face: face.score, default=None) if nearest is None else None
+    return calls.ImageScore(
+        similarity=analyzer.similarity(reference.face, nearest) if nearest else None,
+        face=_seen(nearest) if nearest else None,
+        face_count=len(sure),
+        faint=_seen(faint) if faint else None,
+        width=image.shape[1],
+        height=image.shape[0],
+    )
+
+
+def _references(photos: Sequence[calls.ReferencePhoto], bench: Bench) -> list[Reference]:
+    return [_reference(photo, bench) for photo in photos]
+
+
+def _reference(photo: calls.ReferencePhoto, bench: Bench) -> Reference:
+    """The reference whole again; found and embedded once a worker."""
+
+    def load() -> Reference:
+        image = media.read_image(bench.artifacts.read(photo.photo))
+        analyzer = bench.backend("faces", photo.faces)
+        faces = left_to_right(analyzer.analyze([image])[0], analyzer.thresholds.detector_floor)
+        cut = CutOut(media.read_rgba(bench.artifacts.read(photo.cut_out)), photo.cut_method)
+        return Reference(image, faces[photo.face], cut, photo.presentation)
+
+    return bench.cached(("reference", photo), load)
+
+
+def _seen(face: Face) -> calls.SeenFace:
+    return calls.SeenFace(
+        x=face.box.x,
+        y=face.box.y,
+        width=face.box.width,
+        height=face.box.height,
+        detector_score=face.score,
+        yaw=face.yaw,
+        roll=face.roll,
+    )
+
+
+def _made_by(backend: str, prompt: str, seed: int) -> dict[str, str]:
+    return {"Software": "Steadface", "steadface:backend": backend, "steadface:prompt": prompt, "steadface:seed": str(seed)}
+
+
+def _origin(request: calls.Animate) -> Origin | None:
+    backend, prompt, seed = request.first_frame_backend, request.first_frame_prompt, request.first_frame_seed
+    return Origin(backend, prompt, seed) if backend and prompt is not None and seed is not None else None
+
+
+def _checked(frames: Frames, clip: ClipSpec, backend: str) -> Iterator[RGBImage]:
+    """The frames of a backend, held to the size and number that were asked for."""
+    count = 0
+    for count, image in enumerate(frames, start=1):
+        _expect_size(image, clip.size, backend)
+        yield image
+    if count != clip.frames:
+        raise BackendError(f"The video backend {backend} made {count} frames instead of {clip.frames}.")
+
+
+def _expect_size(image: RGBImage, size: Size, backend: str) -> None:
+    if image.shape != (size.height, size.width, 3) or image.dtype != np.uint8:
+        raise BackendError(f"The backend {backend} made a picture of {image.shape} instead of {size.width}x{size.height}.")
+
+
+def _keep_clip(frames: Frames, fps: int, job_id: str, bench: Bench) -> calls.ArtifactId:
+    with bench.artifacts.new_file("mkv") as path:
+        media.write_lossless(frames, fps, path)
+        return bench.artifacts.put_file(path, "mkv", job_id)
+
+
+def _label(point: calls.FramePoint) -> str:
+    return "no face" if point.similarity is None else f"{point.similarity:.2f}"
