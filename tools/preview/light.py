@@ -1,0 +1,48 @@
+"""The light of a scene on a cut-out: a tint measured from the painted sky, and a side that it comes from.
+
+A dusk tint costs a face .20 of dlib's distance and a night tint .27, so what is measured is applied in part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.contracts import RGBAImage
+
+STRENGTH = 0.3
+SIDE = 0.07
+
+
+@dataclass(frozen=True)
+class Light:
+    """``colour`` multiplies red, green and blue; ``side`` is -1 for light from the left, 1 from the right."""
+
+    colour: tuple[float, float, float]
+    side: float
+
+    def on(self, premultiplied: RGBAImage) -> RGBAImage:
+        """A piece with premultiplied alpha as it looks in this light."""
+        return self._shone(premultiplied, np.float32(self.colour))
+
+    def sided(self, premultiplied: RGBAImage) -> RGBAImage:
+        """Scenery, which has its colours already, a little lighter on the side that the light comes from."""
+        return self._shone(premultiplied, np.float32((1, 1, 1)))
+
+    def _shone(self, premultiplied: RGBAImage, colour: NDArray[np.float32]) -> RGBAImage:
+        across = 1 + SIDE * self.side * np.linspace(-1, 1, premultiplied.shape[1], dtype=np.float32)
+        lit = premultiplied.astype(np.float32)
+        lit[..., :3] *= across[None, :, None] * colour
+        lit[..., :3] = np.minimum(lit[..., :3], lit[..., 3:])
+        return lit.round().astype(np.uint8)
+
+
+def light_of(sky: RGBAImage, side: float) -> Light:
+    """The light under this sky: its mean colour against a neutral day."""
+    mean = np.array(cv2.mean(sky)[:3])
+    colour = 1 + STRENGTH * (mean / 165 - 1)
+    r, g, b = np.clip(colour, 0.78, 1.08)
+    return Light((float(r), float(g), float(b)), side)

@@ -1,0 +1,32 @@
+"""How the person holds themselves at one moment, against how they stand in the first frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tools.preview.alive import Expression
+
+
+@dataclass(frozen=True)
+class Pose:
+    """All zero is the first frame. Lengths are fractions of the picture's height, angles degrees, clockwise.
+
+    ``x``, ``y`` shift the whole figure, ``nearer`` enlarges it (0.1: by a tenth), ``lean`` turns it;
+    ``head_tilt`` and ``head_lift`` move the head alone; ``breath`` is 0 (out) to 1 (in).
+    ``stride`` counts steps: a leg is furthest forward halfway between whole numbers; ``swing`` is how far limbs go.
+    """
+
+    x: float = 0.0
+    y: float = 0.0
+    nearer: float = 0.0
+    lean: float = 0.0
+    head_tilt: float = 0.0
+    head_lift: float = 0.0
+    breath: float = 0.0
+    stride: float = 0.0
+    swing: float = 0.0
+    towards: bool = False
+    expression: Expression = Expression()
+
+
+REST = Pose()
