@@ -99,7 +99,7 @@ def draw_scene(setting: Setting, size: Size, margin: float) -> SceneLayers:
     """Paint a scene for a picture of ``size``, with ``margin`` (a fraction of each side's length) around it."""
     palette = _palettes()[setting.palette]
     drawing = _drawing(SCENES / f"{setting.scene}.svg", lambda name, rule: _lit(name, rule, palette))
-    width, height = round(size.width * (1 + 2 * margin)), round(size.height * (1 + 2 * margin))
+    width, height = (round(length * (1 + 2 * margin)) for length in size)
     view = _cover(drawing, width, height)
     far, mid, near = (_render(drawing, [layer], view, (width, height)) for layer in ("far", "mid", "near"))
     ground = (float(drawing.get("data-ground", "")) - view.y) / view.height
