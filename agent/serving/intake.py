@@ -42,6 +42,7 @@ def open_photo(data: bytes, name: str) -> bytes:
 
     The same data gives the same bytes. ``name`` is what messages call it. Raises ``InputError``.
     """
+    name = _shown(name)
     if not data:
         raise InputError(f"{name} is empty (0 bytes); give a JPEG, PNG, WebP or HEIC photo.")
     _check_bytes(len(data), name)
@@ -58,31 +59,40 @@ def open_photo(data: bytes, name: str) -> bytes:
 
 
 def _file_bytes(path: Path) -> bytes:
+    shown = _shown(str(path))
     try:
         path = path.expanduser()
         if path.is_dir():
-            raise InputError(f"{path} is a folder; give the path of one photo.")
+            raise InputError(f"{shown} is a folder; give the path of one photo.")
         size = path.stat().st_size
         if not path.is_file():
-            raise InputError(f"{path} is no ordinary file; give the path of a photo.")
-        _check_bytes(size, str(path))
+            raise InputError(f"{shown} is no ordinary file; give the path of a photo.")
+        _check_bytes(size, shown)
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError(_not_found(path)) from None
+        raise InputError(_not_found(path, shown)) from None
     except PermissionError:
-        raise InputError(f"{path} cannot be read: permission denied; allow reading it, or copy it elsewhere.") from None
-    except (OSError, ValueError, RuntimeError):
-        raise InputError(f"{path} cannot be read; give the full path of a photo on this computer.") from None
+        raise InputError(
+            f"{shown} cannot be read: permission denied; allow reading it, or copy it elsewhere."
+        ) from None
+    except (OSError, ValueError, RuntimeError):  # a path that no file can have
+        raise InputError(f"{shown} cannot be read; give the full path of a photo on this computer.") from None
 
 
-def _not_found(path: Path) -> str:
+def _not_found(path: Path, shown: str) -> str:
     bare = len(path.parts) <= 1
     if bare or path.as_posix().startswith(_CHAT_FOLDERS):
         return (
-            f"There is no file {path} on this computer; a photo attached in a chat does not reach a local server, "
+            f"There is no file {shown} on this computer; a photo attached in a chat does not reach a local server, "
             "so give the full path of the file on this computer."
         )
-    return f"There is no file {path}; check the path."
+    return f"There is no file {shown}; check the path."
+
+
+def _shown(name: str) -> str:
+    """A name fit for one line of a message, however long or strange."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return plain if len(plain) <= 200 else f"{plain[:80]}…{plain[-80:]}"
 
 
 def _check_bytes(size: int, name: str) -> None:
@@ -104,7 +114,9 @@ def _opened(data: bytes, name: str) -> Image:
     except Image.DecompressionBombError:
         raise InputError(f"{name} has too many pixels; {_allowed()}") from None
     except Exception:  # on bytes that are no image a decoder may raise anything
-        raise InputError(f"{name} is not an image that can be read; give a JPEG, PNG, WebP or HEIC photo.") from None
+        raise InputError(
+            f"{name} is not an image that can be read, or is cut short; give a JPEG, PNG, WebP or HEIC photo."
+        ) from None
     if max(width, height) > LONGEST_SIDE or width * height > MOST_PIXELS:
         raise InputError(f"{name} is too large ({width} x {height} pixels); {_allowed()}")
     if moving:
