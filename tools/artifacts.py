@@ -57,7 +57,7 @@ def writing_to(root: Path) -> Iterator[None]:
         with room_on_disk(root):
             yield
     except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise InputError(
                 f"Steadface may not write to {root}; make it writable, or set STEADFACE_HOME to another folder."
             ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import Any, Literal, TypeVar, cast, get_type_hints, overload
 
 from tools import registry
 from tools.artifacts import Artifacts
@@ -16,7 +16,7 @@ from tools.contracts import (
     Progress,
     VideoGenerator,
 )
-from tools.pools.calls import Message
+from tools.pools.calls import Message, Request
 
 T = TypeVar("T")
 
@@ -60,4 +60,9 @@ class Bench:
 
 
 Operation = Callable[[Any, Bench], Message]
-"""Runs one request of ``tools.pools.calls`` and gives its reply; it is registered for one request type."""
+"""Runs one request and gives its reply; its parameter ``request`` is annotated with the request type that it takes."""
+
+
+def request_type(operation: Operation) -> type[Request]:
+    found: type[Request] = get_type_hints(operation)["request"]
+    return found

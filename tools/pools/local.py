@@ -128,9 +128,10 @@ class _Seat:
         try:
             return self._ask(request, key, report, cancelled), (note,)
         except Died as death:
+            short = "; the machine may be short of memory" if str(death) == "signal 9" else ""
             raise BackendError(
-                f"The {self._name} worker died twice during {request.operation} (the second time: {death}), often for "
-                f"want of memory; see {log_path(self._root, self._name)}, and ask for less or use a larger machine."
+                f"The {self._name} worker died twice during {request.operation} ({death}){short}; "
+                f"the details are in {log_path(self._root, self._name)}"
             ) from death
 
     def _ask(self, request: Request, key: CallKey, report: Progress, cancelled: threading.Event) -> str:

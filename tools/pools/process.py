@@ -69,7 +69,9 @@ class Process:
 
     def kill(self) -> None:
         """End it now, with the processes that it started."""
-        if self.alive:
+        if sys.platform == "win32":
+            self._popen.kill()
+        elif self.alive:
             with suppress(ProcessLookupError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
         self._reader.join()

@@ -22,8 +22,8 @@ from typing import BinaryIO
 from tools.artifacts import Artifacts, room_on_disk
 from tools.errors import BackendError, Cancelled, SteadfaceError
 from tools.pools import wire
-from tools.pools.bench import Bench, Operation
-from tools.pools.calls import Message, Request
+from tools.pools.bench import Bench, Operation, request_type
+from tools.pools.calls import Message
 from tools.pools.receipts import Receipts
 
 
@@ -39,7 +39,6 @@ class Worker:
         self._receipts = Receipts(self._artifacts)
         self._bench = Bench(self._artifacts)
         self._operations = operations
-        self._requests = {request.operation: request for request in Request.__subclasses__()}
         self._calls: queue.SimpleQueue[wire.Call] = queue.SimpleQueue()
         self._cancelled = -1
         self._outgoing = outgoing
@@ -83,8 +82,9 @@ class Worker:
         self._bench.report = report
         try:
             with room_on_disk(self._artifacts.root):
-                request = self._requests[call.operation].model_validate_json(call.request)
-                return self._operations[call.operation](request, self._bench).model_dump_json()
+                operation = self._operations[call.operation]
+                request = request_type(operation).model_validate_json(call.request)
+                return operation(request, self._bench).model_dump_json()
         except (SteadfaceError, Cancelled):
             raise
         except MemoryError as error:
@@ -109,13 +109,13 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _end_with(lifeline: int) -> None:
-    """Let the kernel kill this process when the owner's end of the pipe closes (Linux).
+    """Let the kernel kill this process group when the owner's end of the pipe closes (Linux).
 
     ``Worker.listen`` does the same in Python, which waits while C code holds the interpreter's lock.
     """
     import fcntl
 
-    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
     os.set_inheritable(lifeline, False)

@@ -1,0 +1,68 @@
+import pytest
+
+from tools import registry
+from tools.errors import InputError, Unavailable
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Lays out a package with entry points as an installer does."""
+
+    def one(name, entry_points, code=""):
+        site = tmp_path / name
+        facts = site / f"{name}-1.0.dist-info"
+        facts.mkdir(parents=True)
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (facts / "entry_points.txt").write_text(entry_points)
+        (site / f"{name}.py").write_text(code)
+        monkeypatch.syspath_prepend(site)
+
+    return one
+
+
+def test_the_preview_preset_finds_its_backends():
+    assert "rules" in registry.names("planner")
+    assert "dlib" in registry.names("faces")
+    assert "cutout" in registry.names("matting")
+    assert "preview" in registry.names("first_frame")
+    assert "preview" in registry.names("video")
+
+
+def test_a_backend_of_another_package_is_made_by_name(install):
+    install("elsewhere_a", "[steadface.video]\nelsewhere = elsewhere_a:Maker\n", "class Maker:\n    motto = 'made'\n")
+    assert "elsewhere" in registry.names("video")
+    assert registry.create("video", "elsewhere").motto == "made"
+
+
+def test_an_unknown_backend_is_told_with_those_there_are():
+    with pytest.raises(InputError, match=r'^There is no first frame backend "nope"; .*preview'):
+        registry.create("first_frame", "nope")
+
+
+def test_a_missing_module_is_named(install):
+    install("elsewhere_b", "[steadface.video]\nheavy = elsewhere_b:Maker\n", "import nobody_has_this\n")
+    with pytest.raises(Unavailable, match=r'video backend "heavy" needs the Python module "nobody_has_this"'):
+        registry.create("video", "heavy")
+
+
+def test_a_module_that_is_missing_only_when_the_backend_is_made_is_named(install):
+    install(
+        "elsewhere_c",
+        "[steadface.video]\nlater = elsewhere_c:make\n",
+        "def make():\n    import nobody_has_this_either\n",
+    )
+    with pytest.raises(Unavailable, match="nobody_has_this_either"):
+        registry.create("video", "later")
+
+
+def test_a_library_that_does_not_load_is_unavailable(install):
+    install("elsewhere_d", "[steadface.video]\nbroken = elsewhere_d:Maker\n", "raise ImportError('libGL.so.1: none')\n")
+    with pytest.raises(Unavailable, match=r"cannot be loaded here \(libGL\.so\.1: none\)"):
+        registry.create("video", "broken")
+
+
+def test_two_packages_with_one_name_are_refused_rather_than_chosen_between(install):
+    for package in ("elsewhere_e", "elsewhere_f"):
+        install(package, f"[steadface.video]\ntwice = {package}:Maker\n", "class Maker: ...\n")
+    with pytest.raises(InputError, match=r"Two packages offer .*elsewhere_e:Maker and elsewhere_f:Maker"):
+        registry.create("video", "twice")
