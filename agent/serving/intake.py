@@ -136,13 +136,19 @@ def _know_heif() -> None:
 
 
 def _plain(image: Image) -> Image:
-    from PIL.Image import Resampling
-
-    upright = _turned(_on_white(_eight_bits(image)), image.getexif().get(0x0112, 1))
-    plain = _in_srgb(upright, image.info.get("icc_profile"))
-    plain.thumbnail((KEPT_SIDE, KEPT_SIDE), Resampling.LANCZOS)
+    orientation, profile = image.getexif().get(0x0112, 1), image.info.get("icc_profile")
+    if image.mode in ("RGB", "CMYK", "L", "RGBA") and "transparency" not in image.info:
+        _scale_down(image)  # before anything copies it: a photo of 120 megapixels has half a gigabyte
+    plain = _in_srgb(_turned(_on_white(_eight_bits(image)), orientation), profile)
+    _scale_down(plain)
     plain.info.clear()
     return plain
+
+
+def _scale_down(image: Image) -> None:
+    from PIL.Image import Resampling
+
+    image.thumbnail((KEPT_SIDE, KEPT_SIDE), Resampling.LANCZOS)
 
 
 def _eight_bits(image: Image) -> Image:
