@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="steadface",
-    help="One photo of a person and one sentence in; a video of that person doing it out, with the evidence that it is still them.",
+    help="One photo of a person and one sentence in; a video of that person doing it out, "
+    "with the evidence that it is still them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,17 +32,23 @@ def generate(
     reference: Annotated[Path, typer.Option(help="Photo of the person: JPEG, PNG, WebP or HEIC.")],
     prompt: Annotated[str, typer.Option(help="What the person does and where, in a sentence.")],
     consent: Annotated[
-        str | None, typer.Option(help="Basis for using this likeness: self, written, licensed or synthetic.", show_default=False)
+        str | None,
+        typer.Option(help="Basis for using this likeness: self, written, licensed or synthetic."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Same seed, same video. Drawn when not given.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results. A dated one among your videos when not given.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Same seed, same video; drawn when left out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; among your videos when left out.")] = None,
     preset: Annotated[str | None, typer.Option(help="Working set of models; preview needs none.")] = None,
-    face: Annotated[int | None, typer.Option(min=1, help="In a group photo: which face, from 1, left to right.")] = None,
+    face: Annotated[int | None, typer.Option(min=1, help="In a group photo: which face, from 1 at the left.")] = None,
     on_gate_failure: Annotated[
         str | None, typer.Option(help="When no first frame passes: go on with the best, or fail.", metavar="best|fail")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=-1, max=1, help="Identity similarity asked of a first frame; the recogniser's own when not given.")
+        float | None,
+        typer.Option(
+            min=-1, max=1, help="Identity similarity asked of a first frame; the recogniser's own when left out."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
 ) -> None:
@@ -52,7 +59,9 @@ def generate(
         from agent.settings import load_settings
 
         settings = load_settings(preset=preset, on_gate_failure=on_gate_failure, first_frame_threshold=threshold)
-        asked = prepare(settings, prompt=prompt, consent=consent, source="stated by the user", seed=seed, out=out, face=face)
+        asked = prepare(
+            settings, prompt=prompt, consent=consent, source="stated by the user", seed=seed, out=out, face=face
+        )
         with JobEngine(settings) as engine:
             job_id = engine.submit(asked.with_photo(engine.artifacts, reference), settings.recipe())
             view = _follow(engine, job_id, quiet=json)

@@ -1,11 +1,12 @@
-"""What a node may use besides the state: the pool, the planner, the artifacts, and the job's own lines to the outside."""
+"""What a node may use besides the state: pool, planner, artifacts, and the job's own lines to the outside."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from pathlib import Path
+from typing import TypeVar
 
 from agent.planner.protocol import Planner
 from agent.requests import JobRequest
@@ -28,6 +29,7 @@ class Context:
     job_id: str
     request: JobRequest
     recipe: Recipe
+    videos: Path
     planner: Planner
     artifacts: Artifacts
     pool: Pool
@@ -53,4 +55,4 @@ class Tools:
         self.seconds += done.seconds
         self.notes.extend(done.notes)
         assert isinstance(done.reply, reply)
-        return cast(Reply, done.reply)
+        return done.reply

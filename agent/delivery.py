@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -18,9 +17,15 @@ from agent.state import State
 from agent.views import Delivered
 from tools.artifacts import room_on_disk
 from tools.errors import InputError
-from tools.pools.calls import FramePoint, MakeContactSheet, SheetReply
+from tools.pools.calls import FramePoint, MakeContactSheet, RecogniserFacts, SheetReply
 
-VIDEO, FIRST_FRAME, SHEET, REPORT, PAGE = "video.mp4", "first_frame.png", "contact_sheet.jpg", "report.json", "report.html"
+VIDEO, FIRST_FRAME, SHEET, REPORT, PAGE = (
+    "video.mp4",
+    "first_frame.png",
+    "contact_sheet.jpg",
+    "report.json",
+    "report.html",
+)
 
 
 def check_folder(folder: Path) -> None:
@@ -51,12 +56,14 @@ def deliver_files(state: State, context: Context, tools: Tools) -> dict[str, Any
 
 
 def _sheet_request(state: State, context: Context) -> MakeContactSheet:
-    recogniser, score = state["recogniser"]["name"], state["video"]["score"]
+    recogniser = RecogniserFacts.model_validate(state["recogniser"])
+    sketch = " This is a preview: the pixels are a sketch." if context.recipe.sketch else ""
     return MakeContactSheet(
         video=state["video"]["file"],
-        points=[FramePoint.model_validate(point) for point in score["points"]],
-        recogniser=recogniser,
-        caption=f"identity similarity by {recogniser}" + (", preview: a sketch" if context.recipe.sketch else ""),
+        fps=context.recipe.fps,
+        points=[FramePoint.model_validate(point) for point in state["video"]["score"]["points"]],
+        good_from=recogniser.thresholds.video_p10,
+        caption=f"Identity similarity to the photo by {recogniser.name}.{sketch}",
     )
 
 

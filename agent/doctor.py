@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 from secrets import token_hex
+from typing import get_args
 
 from agent.settings import load_settings, preset_names
 from tools import registry
 from tools.errors import InputError, Unavailable
 from tools.pools import CallKey
-from tools.pools.calls import CheckBackends, CheckReply
+from tools.pools.calls import BackendCapability, CheckBackends, CheckReply
 from tools.pools.local import LocalPool
-
-CAPABILITIES = ("faces", "matting", "first_frame", "face_detail", "video")
 
 
 def readiness() -> dict[str, list[str]]:
@@ -27,7 +26,9 @@ def readiness() -> dict[str, list[str]]:
 
 def _missing(preset: str, pool: LocalPool) -> list[str]:
     recipe = load_settings(preset=preset).recipe()
-    backends = {name: backend for name in CAPABILITIES if (backend := getattr(recipe, name)) is not None}
+    backends: dict[BackendCapability, str] = {
+        name: backend for name in get_args(BackendCapability) if (backend := getattr(recipe, name)) is not None
+    }
     done = pool.call(
         CheckBackends(backends=backends), CallKey("doctor", token_hex(8), 0), lambda *_: None, threading.Event()
     )

@@ -6,9 +6,9 @@ from tools.errors import SteadfaceError
 
 
 class GateError(SteadfaceError):
-    """The identity was not reached in the attempts allowed; ``best`` is the artifact of the best first frame, if any."""
+    """The identity was not reached in the attempts allowed; ``best`` is the artifact of the best first frame."""
 
-    def __init__(self, message: str, best: str | None) -> None:
+    def __init__(self, message: str, best: str) -> None:
         super().__init__(message)
         self.best = best
 

@@ -1,6 +1,6 @@
 """The gate: what a batch of scored first frames means, and what to do next.
 
-The rule alone; nothing here runs a tool. It stands before the video because a video costs 50 to 100 times a first frame.
+The rule alone; nothing here runs a tool. It stands before the video, which costs 50 to 100 times a first frame.
 """
 
 from __future__ import annotations
@@ -51,19 +51,24 @@ def diagnose(score: ImageScore, rule: Rule) -> Diagnosis:
     limits, face = rule.thresholds, score.face
     if face is None and score.faint is not None:
         found = score.faint.detector_score
-        return Diagnosis("faint_face", f"The detector is hardly sure of the face ({found:.2f}, floor {limits.detector_floor:.2f}).")
+        return Diagnosis(
+            "faint_face", f"The detector is hardly sure of the face ({found:.2f}, floor {limits.detector_floor:.2f})."
+        )
     if face is None:
         return Diagnosis("no_face", "No face was found.")
     side = min(face.width, face.height)
     if side < limits.smallest_face:
-        return Diagnosis("small_face", f"The face is {side:.0f} px, below the smallest size of {limits.smallest_face} px.")
+        return Diagnosis(
+            "small_face", f"The face is {side:.0f} px, below the smallest size of {limits.smallest_face} px."
+        )
     if score.face_count > 1:
         return Diagnosis("several_people", f"{score.face_count} faces were found instead of one.")
     if face.yaw is not None and abs(face.yaw) > limits.widest_yaw:
-        return Diagnosis("turned_away", f"The face is turned {abs(face.yaw):.0f}° away, more than {limits.widest_yaw:.0f}°.")
-    return Diagnosis(
-        "unlike", f"The similarity {score.similarity or 0:.2f} ({rule.recogniser}) is below {rule.threshold:.2f}, with no cause measured."
-    )
+        return Diagnosis(
+            "turned_away", f"The face is turned {abs(face.yaw):.0f}° away, more than {limits.widest_yaw:.0f}°."
+        )
+    reached = f"{score.similarity or 0:.2f} ({rule.recogniser})"
+    return Diagnosis("unlike", f"The similarity {reached} is below {rule.threshold:.2f}, with no cause measured.")
 
 
 def framing_steps(score: ImageScore, asked: Framing) -> int:
@@ -107,7 +112,11 @@ def judge(attempts: Sequence[Attempt], rule: Rule) -> Verdict:
         measured = diagnosis is not None and diagnosis["cause"] in MEASURED
         reseeded = any(attempt["move"] == "re-seed" for attempt in attempts)
         return Verdict(
-            move="revise" if measured or reseeded else "reseed", attempt=None, candidate=None, passed=False, warning=None
+            move="revise" if measured or reseeded else "reseed",
+            attempt=None,
+            candidate=None,
+            passed=False,
+            warning=None,
         )
     best = closest([candidate for attempt in attempts for candidate in attempt["candidates"]], rule)
     return Verdict(
@@ -128,6 +137,6 @@ def _shortfall(best: Candidate, rule: Rule, attempts: int) -> str:
     reached = "shows no face" if similarity is None else f"reaches similarity {similarity:.2f}"
     tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     return (
-        f"No first frame passed the gate in {tried}: the best {reached} ({rule.recogniser}, {rule.threshold:.2f} asked), "
-        "so the person may not be recognised."
+        f"No first frame passed the gate in {tried}: the best {reached} "
+        f"({rule.recogniser}, {rule.threshold:.2f} asked), so the person may not be recognised."
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from agent.delivery import check_folder
-from agent.requests import Consent, JobRequest, checked_consent, checked_prompt
+from agent.requests import Consent, ConsentSource, JobRequest, checked_consent, checked_prompt
 from agent.serving.intake import read_photo
 from agent.settings import Settings
 from tools.artifacts import Artifacts
@@ -45,7 +44,7 @@ def prepare(
     *,
     prompt: str,
     consent: str | None,
-    source: Literal["stated by the user", "asserted by client"],
+    source: ConsentSource,
     seed: int | None,
     out: Path | None,
     face: int | None,

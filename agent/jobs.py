@@ -33,7 +33,7 @@ from agent.views import JobView, view_of
 from tools import registry
 from tools.artifacts import Artifacts
 from tools.errors import Cancelled, InputError, SteadfaceError
-from tools.pools import Pool
+from tools.pools import Closed, Pool
 from tools.pools.local import LocalPool
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,9 @@ class JobEngine:
     def views(self, limit: int) -> list[JobView]:
         return [view_of(row, 0) for row in self.store.list(limit)]
 
-    def wait(self, job_id: str, seconds: float | None = None, watch: Callable[[JobView], None] | None = None) -> JobView:
+    def wait(
+        self, job_id: str, seconds: float | None = None, watch: Callable[[JobView], None] | None = None
+    ) -> JobView:
         """Wait for a job to end, for ``seconds`` at the most; ``watch`` is shown each change."""
         deadline = None if seconds is None else time.monotonic() + seconds
         shown: JobView | None = None
@@ -188,8 +190,10 @@ class _Run:
             if self.engine._stopping.is_set() and not self._cancel_asked():
                 return {"status": "queued"}
             return self._end("cancelled")
+        except Closed:
+            return {"status": "queued"}
         except GateError as error:
-            return self._end("failed", error=self._told(error, {"best_first_frame": error.best} if error.best else {}))
+            return self._end("failed", error=self._told(error, {"best_first_frame": error.best}))
         except InputError as error:
             return self._end("failed", error=self._told(error, error.attachments))
         except SteadfaceError as error:
@@ -209,6 +213,7 @@ class _Run:
             job_id=self.row.id,
             request=self.request,
             recipe=self.recipe,
+            videos=self.engine.settings.videos,
             planner=planner,
             artifacts=self.engine.artifacts,
             pool=self.engine._pool,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
 
@@ -38,7 +37,11 @@ from tools.pools.calls import (
 
 Update = dict[str, Any]
 Work = Callable[[State, Context, Tools], Update]
-Node = Callable[[State, Runtime[Context]], Update]
+
+
+class Node(Protocol):
+    def __call__(self, state: State, *, runtime: Runtime[Context]) -> Update: ...
+
 
 NODES: dict[str, Node] = {}
 
@@ -50,8 +53,7 @@ def node(message: str) -> Callable[[Work], Work]:
     """
 
     def register(work: Work) -> Work:
-        @functools.wraps(work)
-        def run(state: State, runtime: Runtime[Context]) -> Update:
+        def run(state: State, *, runtime: Runtime[Context]) -> Update:
             context = runtime.context
             context.enter(work.__name__, message)
             tools = Tools(context, runtime.execution_info.task_id if runtime.execution_info else "")
@@ -218,7 +220,9 @@ def score_video(state: State, context: Context, tools: Tools) -> Update:
         score=scored.score.model_dump(),
     )
     update = _judge_repair(state, video)
-    window = _next_window(state, context, update["video"], rounds=len(state.get("repairs", [])) + len(update["repairs"]))
+    window = _next_window(
+        state, context, update["video"], rounds=len(state.get("repairs", [])) + len(update["repairs"])
+    )
     return {**update, "window": window.dump() if window else None}
 
 
@@ -314,10 +318,12 @@ def _rule(state: State, context: Context) -> gate.Rule:
 def _tried(attempt: Attempt) -> Tried:
     diagnosis = attempt["diagnosis"]
     assert diagnosis is not None
-    similarities = [score_of["similarity"] for c in attempt["candidates"] if (score_of := c["score"])["similarity"] is not None]
+    similarities = [
+        score_of["similarity"] for c in attempt["candidates"] if (score_of := c["score"])["similarity"] is not None
+    ]
     return Tried(
         attempt["spatial_prompt"],
-        max(similarities, default=None),
+        max((similarity for similarity in similarities if similarity is not None), default=None),
         Diagnosis(diagnosis["cause"], diagnosis["message"]),  # type: ignore[arg-type]
     )
 

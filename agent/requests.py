@@ -15,13 +15,16 @@ LONGEST_PROMPT = 4000
 """Characters. 250 words are about 1,500."""
 
 
+ConsentSource = Literal["stated by the user", "asserted by client", "standing setting"]
+
+
 class Consent(BaseModel):
     """On what basis the person's likeness is used, and who said so."""
 
     model_config = ConfigDict(frozen=True)
 
     basis: ConsentBasis
-    source: Literal["stated by the user", "asserted by client", "standing setting"]
+    source: ConsentSource
 
 
 class JobRequest(BaseModel):
@@ -45,12 +48,13 @@ def checked_prompt(prompt: str) -> str:
         raise InputError("The prompt is empty; say in a sentence what the person does and where.")
     if len(tidy) > LONGEST_PROMPT:
         raise InputError(
-            f"The prompt has {len(tidy):,} characters; shorten it to at most {LONGEST_PROMPT:,} (one scene, a few sentences)."
+            f"The prompt has {len(tidy):,} characters; shorten it to at most {LONGEST_PROMPT:,}, "
+            "one scene in a few sentences."
         )
     return tidy
 
 
-def checked_consent(basis: str | None, standing: ConsentBasis | None, source: Literal["stated by the user", "asserted by client"]) -> Consent:
+def checked_consent(basis: str | None, standing: ConsentBasis | None, source: ConsentSource) -> Consent:
     """The consent of a request; raises ``InputError`` where none was stated or the basis is unknown."""
     if basis is None and standing is not None:
         return Consent(basis=standing, source="standing setting")

@@ -1,4 +1,4 @@
-"""One settings object: defaults, then the preset's file, then ``STEADFACE_…`` in the environment, then what a caller gives."""
+"""One settings object: defaults, then the preset's file, then ``STEADFACE_…`` variables, then a caller's values."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ class Recipe(BaseModel):
 
     preset: str = Field("preview", description="The working set: a name in agent/presets.")
     planner: str = Field("rules", description="Backend that splits and revises prompts.")
-    first_frame: str | None = Field("preview", description="Backend that paints the first frame; none for reference-to-video.")
-    face_detail: str | None = Field(None, description="Backend that corrects keyframes in a repair; none means no repair.")
+    first_frame: str | None = Field(
+        "preview", description="Backend that paints the first frame; none for reference-to-video."
+    )
+    face_detail: str | None = Field(
+        None, description="Backend that corrects keyframes in a repair; none means no repair."
+    )
     video: str = Field("preview", description="Backend that makes the clip.")
     faces: str = Field("dlib", description="Backend that finds and compares faces.")
     matting: str = Field("cutout", description="Backend that cuts the person out of the photo.")
@@ -37,7 +41,10 @@ class Recipe(BaseModel):
     candidates: int = Field(2, ge=1, le=8, description="First frames painted in one attempt.")
     max_attempts: int = Field(3, ge=1, le=10, description="Batches of first frames at the most.")
     first_frame_threshold: float | None = Field(
-        None, ge=-1, le=1, description="Identity similarity that a first frame must reach; unset takes the recogniser's own."
+        None,
+        ge=-1,
+        le=1,
+        description="Similarity that a first frame must reach; the recogniser's own when unset.",
     )
     on_gate_failure: OnGateFailure = Field("best", description="Attempts spent: go on with the best, or fail.")
     video_samples: int = Field(16, ge=2, le=241, description="Frames of the video that are scored, evenly spread.")
@@ -70,7 +77,9 @@ class Settings(Recipe, BaseSettings):
         description="Where finished videos are placed for people to see.",
     )
     consent: ConsentBasis | None = Field(None, description="A standing consent basis for one's own deployment.")
-    cancel_grace: float = Field(60, ge=0, le=600, description="Seconds that a cancelled call may take to stop before its worker is killed.")
+    cancel_grace: float = Field(
+        60, ge=0, le=600, description="Seconds that a cancelled call may take to stop before its worker is killed."
+    )
     token: SecretStr | None = Field(None, description="Bearer token of the HTTP server.")
 
     @classmethod
@@ -95,7 +104,11 @@ class Settings(Recipe, BaseSettings):
 
 
 def preset_names() -> list[str]:
-    return sorted(file.name.removesuffix(".toml") for file in resources.files("agent.presets").iterdir() if file.name.endswith(".toml"))
+    return sorted(
+        file.name.removesuffix(".toml")
+        for file in resources.files("agent.presets").iterdir()
+        if file.name.endswith(".toml")
+    )
 
 
 def read_preset(name: str) -> dict[str, Any]:
@@ -112,4 +125,6 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - any field of Sett
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"])
-        raise InputError(f"The setting {name} (STEADFACE_{name.upper()}) cannot be {first['input']!r}: {first['msg']}.") from None
+        raise InputError(
+            f"The setting {name} (STEADFACE_{name.upper()}) cannot be {first['input']!r}: {first['msg']}."
+        ) from None

@@ -125,7 +125,12 @@ class JobStore:
         taken = (
             update(_jobs)
             .where(_jobs.c.id == first, _jobs.c.status == "queued")
-            .values(status="running", owner=owner, epoch=_jobs.c.epoch + 1, started=func.coalesce(_jobs.c.started, time.time()))
+            .values(
+                status="running",
+                owner=owner,
+                epoch=_jobs.c.epoch + 1,
+                started=func.coalesce(_jobs.c.started, time.time()),
+            )
             .returning(_jobs)
         )
         with self._engine.begin() as db:

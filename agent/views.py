@@ -42,7 +42,7 @@ class JobError(BaseModel):
 
 
 class JobView(BaseModel):
-    """A job as it stands. ``done`` of ``total`` steps of the stage are made; ``total`` is 0 where the stage does not tell."""
+    """A job as it stands. ``done`` of ``total`` steps of its stage are made; ``total`` is 0 where that is not told."""
 
     job_id: str
     status: Status
@@ -66,7 +66,9 @@ class JobView(BaseModel):
     def line(self) -> str:
         """One line that says what is going on."""
         if self.status == "queued":
-            return f"waiting for {self.waiting_before} earlier jobs" if self.waiting_before else "waiting for the device"
+            return (
+                f"waiting for {self.waiting_before} earlier jobs" if self.waiting_before else "waiting for the device"
+            )
         if self.status == "running":
             return f"{self.doing}: {self.detail}" if self.detail else self.doing
         return self.error.message if self.error else self.status

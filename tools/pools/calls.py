@@ -16,6 +16,8 @@ ArtifactId = Annotated[str, Field(pattern=r"^([\w-]+/)?[0-9a-f]{64}\.[a-z0-9]+$"
 
 Queue = Literal["render", "quick"]
 
+BackendCapability = Literal["faces", "matting", "first_frame", "face_detail", "video"]
+
 
 class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -101,7 +103,7 @@ class PaintFirstFrames(Request):
 
 
 class ImageScore(Message):
-    """``faces`` are those at or above the detector's floor, largest first; ``similarity`` is of the face nearest the reference.
+    """``face`` is the face nearest the reference among those at or above the detector's floor, ``face_count`` of them.
 
     ``faint`` is the best detection below the floor, where no face reached it.
     """
@@ -238,8 +240,9 @@ class MakeContactSheet(Request):
     reply: ClassVar[type[Message]] = SheetReply
 
     video: ArtifactId
+    fps: int
     points: list[FramePoint]
-    recogniser: str
+    good_from: float = Field(description="similarity at and above which a frame is marked as the person")
     caption: str
 
 
@@ -256,4 +259,4 @@ class CheckBackends(Request):
     queue: ClassVar[Queue] = "quick"
     reply: ClassVar[type[Message]] = CheckReply
 
-    backends: dict[Literal["faces", "matting", "first_frame", "face_detail", "video"], str]
+    backends: dict[BackendCapability, str]

@@ -156,9 +156,7 @@ def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairRepl
         given[request.last - request.first] = frames[request.last]
     height, width = frames[0].shape[:2]
     clip = ClipSpec(Size(width, height), request.last - request.first + 1, request.fps)
-    window = generator.generate(
-        request.prompt, clip, Given(given, tuple(references)), request.seed, bench.report
-    )
+    window = generator.generate(request.prompt, clip, Given(given, tuple(references)), request.seed, bench.report)
     for index, image in enumerate(_checked(window, clip, request.backend), start=request.first):
         if index in drifted:
             frames[index] = image
@@ -168,9 +166,7 @@ def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairRepl
 def make_contact_sheet(request: calls.MakeContactSheet, bench: Bench) -> calls.SheetReply:
     points = [request.points[index] for index in sample_frames(len(request.points), SHEET_TILES)]
     images = media.read_frames(bench.artifacts.path(request.video), [point.frame for point in points])
-    tiles = [
-        Tile(image, _label(point), point.similarity) for image, point in zip(images, points, strict=True)
-    ]
+    tiles = [_tile(image, point, request) for image, point in zip(images, points, strict=True)]
     sheet = contact_sheet(tiles, request.caption)
     return calls.SheetReply(sheet=bench.artifacts.put(jpeg_under(sheet, SHEET_BYTES), "jpg"))
 
@@ -206,7 +202,7 @@ def sample_frames(frames: int, samples: int) -> list[int]:
 
 
 def summarise(points: Sequence[calls.FramePoint]) -> calls.VideoScore:
-    """The figures of a video from its scored frames (``reference/metrics.md`` 3.1a and 5.3: skip, zero and face rate)."""
+    """The figures of a video from its scored frames: faceless ones skipped (the ConsisID rule), and counted 0."""
     seen = [point.similarity for point in points if point.similarity is not None]
     mean = float(np.mean(seen)) if seen else None
     first = points[0].similarity
@@ -265,7 +261,12 @@ def _seen(face: Face) -> calls.SeenFace:
 
 
 def _made_by(backend: str, prompt: str, seed: int) -> dict[str, str]:
-    return {"Software": "Steadface", "steadface:backend": backend, "steadface:prompt": prompt, "steadface:seed": str(seed)}
+    return {
+        "Software": "Steadface",
+        "steadface:backend": backend,
+        "steadface:prompt": prompt,
+        "steadface:seed": str(seed),
+    }
 
 
 def _origin(request: calls.Animate) -> Origin | None:
@@ -276,16 +277,19 @@ def _origin(request: calls.Animate) -> Origin | None:
 def _checked(frames: Frames, clip: ClipSpec, backend: str) -> Iterator[RGBImage]:
     """The frames of a backend, held to the size and number that were asked for."""
     count = 0
-    for count, image in enumerate(frames, start=1):
+    for image in frames:
         _expect_size(image, clip.size, backend)
         yield image
+        count += 1
     if count != clip.frames:
         raise BackendError(f"The video backend {backend} made {count} frames instead of {clip.frames}.")
 
 
 def _expect_size(image: RGBImage, size: Size, backend: str) -> None:
     if image.shape != (size.height, size.width, 3) or image.dtype != np.uint8:
-        raise BackendError(f"The backend {backend} made a picture of {image.shape} instead of {size.width}x{size.height}.")
+        raise BackendError(
+            f"The backend {backend} made a picture of {image.shape} instead of {size.width}x{size.height}."
+        )
 
 
 def _keep_clip(frames: Frames, fps: int, job_id: str, bench: Bench) -> calls.ArtifactId:
@@ -294,5 +298,8 @@ def _keep_clip(frames: Frames, fps: int, job_id: str, bench: Bench) -> calls.Art
         return bench.artifacts.put_file(path, "mkv", job_id)
 
 
-def _label(point: calls.FramePoint) -> str:
-    return "no face" if point.similarity is None else f"{point.similarity:.2f}"
+def _tile(image: RGBImage, point: calls.FramePoint, request: calls.MakeContactSheet) -> Tile:
+    when = f"{point.frame / request.fps:.1f} s"
+    if point.similarity is None:
+        return Tile(image, ("no face", when), "none")
+    return Tile(image, (f"{point.similarity:.2f}", when), "good" if point.similarity >= request.good_from else "weak")
