@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import cv2
 import dlib
 import numpy as np
 
-from tools.contracts import Box, Face, RGBImage, Thresholds
+from tools.contracts import Box, Embedding, Face, RGBImage, Thresholds
 from tools.errors import Unavailable
 
 POINTS = ("left_eye_outer", "left_eye_inner", "right_eye_outer", "right_eye_inner", "nose_base")
@@ -34,16 +33,30 @@ NOSE_DEPTH = 0.27
 
 @dataclass(frozen=True)
 class _Look:
-    """What the detector saw in one size of a picture; boxes are in pixels of the scaled picture, clearest first."""
+    """What the detector saw in one size of a picture; boxes are in pixels of ``scaled``, clearest first."""
 
     scale: float
     scaled: RGBImage
-    boxes: list[Any]
+    boxes: list[dlib.rectangle]
     scores: list[float]
 
     @property
     def clearest(self) -> float:
         return max(self.scores, default=-math.inf)
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """A face before it is embedded; ``chip`` is the face upright, 150 pixels square."""
+
+    box: Box
+    score: float
+    points: dict[str, tuple[float, float]]
+    chip: RGBImage
+
+    def embedded(self, embedding: Embedding) -> Face:
+        yaw, roll = head_pose(self.points)
+        return Face(self.box, self.score, self.points, embedding, yaw, roll)
 
 
 class DlibAnalyzer:
@@ -60,7 +73,8 @@ class DlibAnalyzer:
     - ``video_mean`` 0.45: compression and size together cost up to 0.29, a stacked turn, nod, smile and blink 0.45.
     - ``video_p10`` 0.4: the worst frames must still be within dlib's own limit.
     - ``smallest_face`` 48: below it similarity falls with every pixel, and below 26 says nothing.
-    - ``detector_floor`` 0.3: faint patterns score under 0.15, faces, even half turned or small, above 0.35.
+    - ``detector_floor`` 0.3: a face-like pattern on a suit scored 0.12; frontal faces score from 0.6, at 30 pixels too,
+      and heads turned by some 40 degrees about 0.3.
     - ``widest_yaw`` 25: a turn of 25 degrees alone costs 0.44, so that any more can bring the same face under 0.5.
     """
 
@@ -78,24 +92,22 @@ class DlibAnalyzer:
     def analyze(self, images: Sequence[RGBImage]) -> list[list[Face]]:
         """Every face found, per image, largest box first; all faces of all images are embedded in one call."""
         found = [self._find(image) for image in images]
-        chips = [chip for faces in found for _, chip in faces]
-        vectors = self._network.compute_face_descriptor(chips, 0) if chips else []
-        embeddings = iter(np.asarray(vector, dtype=np.float32) for vector in vectors)
+        chips = [sighting.chip for sightings in found for sighting in sightings]
+        vectors = iter(self._network.compute_face_descriptor(chips, 0) if chips else [])
         return [
             sorted(
-                (Face(**facts, embedding=next(embeddings)) for facts, _ in faces),
+                (sighting.embedded(np.array(next(vectors), dtype=np.float32)) for sighting in sightings),
                 key=lambda face: face.box.width * face.box.height,
                 reverse=True,
             )
-            for faces in found
+            for sightings in found
         ]
 
     def similarity(self, a: Face, b: Face) -> float:
         """1 less the distance of the two embeddings."""
         return 1.0 - float(np.linalg.norm(a.embedding - b.embedding))
 
-    def _find(self, image: RGBImage) -> list[tuple[dict[str, Any], RGBImage]]:
-        """The faces of one picture, each as all of ``Face`` but the embedding, and the aligned 150-pixel chip."""
+    def _find(self, image: RGBImage) -> list[_Sighting]:
         best: _Look | None = None
         for scale in _scales(*image.shape[:2]):
             look = self._look(image, scale)
@@ -110,27 +122,25 @@ class DlibAnalyzer:
         boxes, scores, _ = self._detector.run(scaled, 0, 0.0)
         return _Look(scale, scaled, list(boxes), list(scores))
 
-    def _describe(self, image: RGBImage, look: _Look) -> list[tuple[dict[str, Any], RGBImage]]:
+    def _describe(self, image: RGBImage, look: _Look) -> list[_Sighting]:
         # Landmarks come in whole pixels: an enlarged picture gives finer ones, a reduced one would cost detail.
         enlarged = look.scale > 1
         pixels, scale = (look.scaled, look.scale) if enlarged else (image, 1.0)
-        faces = []
+        sightings = []
         for rectangle, score in zip(look.boxes, look.scores, strict=True):
             box = _box(rectangle, look.scale)
             shape = self._landmarks(pixels, rectangle if enlarged else _rectangle(box))
-            points = {name: _unscale(p, scale) for name, p in zip(POINTS, shape.parts(), strict=True)}
-            yaw, roll = head_pose(points)
-            facts = {"box": box, "score": float(score), "points": points, "yaw": yaw, "roll": roll}
-            faces.append((facts, dlib.get_face_chip(pixels, shape)))
-        return faces
+            points = {name: _unscale(point, scale) for name, point in zip(POINTS, shape.parts(), strict=True)}
+            sightings.append(_Sighting(box, float(score), points, dlib.get_face_chip(pixels, shape)))
+        return sightings
 
 
 def head_pose(points: dict[str, tuple[float, float]]) -> tuple[float, float]:
     """Yaw and roll in degrees, from the four eye corners and the nose base.
 
-    Roll is the line through the eyes. Yaw is how far the nose base stands off the middle of the eyes, along that line:
-    on a photo warped by a model of the head it follows the true turn within 5 degrees up to 20, and within 9 up to 30,
-    where it tends to fall short.
+    Roll is the slope of the line through the eyes: within 1 degree up to 15, and up to 10 off from 20, where the landmarks
+    slip. Yaw is how far the nose base stands off the middle of the eyes, along that line: on the portrait in examples/,
+    turned by a model of the head, within 6 degrees of the truth up to 20, and within 8 up to 30.
     """
     corners = {name: np.array(point) for name, point in points.items()}
     nose = corners.pop("nose_base")
@@ -145,7 +155,7 @@ def _models() -> Path:
     package = find_spec("face_recognition_models")
     if package is None or not package.submodule_search_locations:
         raise Unavailable(
-            "The model files of the face recogniser are not installed; get them with: pip install face_recognition_models"
+            "The model files of the face recogniser are missing; get them with: pip install face_recognition_models"
         )
     return Path(package.submodule_search_locations[0]) / "models"
 
@@ -161,14 +171,14 @@ def _resize(image: RGBImage, scale: float) -> RGBImage:
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=method), dtype=np.uint8)
 
 
-def _unscale(point: Any, scale: float) -> tuple[float, float]:
+def _unscale(point: dlib.point, scale: float) -> tuple[float, float]:
     """From pixel centres of the scaled picture to those of the picture."""
     return (point.x + 0.5) / scale - 0.5, (point.y + 0.5) / scale - 0.5
 
 
-def _box(rectangle: Any, scale: float) -> Box:
+def _box(rectangle: dlib.rectangle, scale: float) -> Box:
     return Box(*(v / scale for v in (rectangle.left(), rectangle.top(), rectangle.width(), rectangle.height())))
 
 
-def _rectangle(box: Box) -> Any:
+def _rectangle(box: Box) -> dlib.rectangle:
     return dlib.rectangle(*(round(v) for v in (box.x, box.y, box.x + box.width - 1, box.y + box.height - 1)))

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.contracts import CutOut, Face, RGBImage
+from tools.contracts import CutOut, Face, RGBAImage, RGBImage
 from tools.matting.cameo import cameo
 from tools.matting.head import FACE, Head, grid, upright
-from tools.matting.quality import faults
+from tools.matting.quality import faults, frontal
 
 ROUNDS = 4
 
@@ -36,13 +36,18 @@ class Scissors:
 
         The edge is soft over about one pixel. The same photo and face give the same pixels.
         """
-        head = upright(image, face)
-        outline = _outline(head)
-        mask = (outline > 0.5).astype(np.uint8)
-        if wrong := faults(head, mask, face):
-            log.info("Cut as a cameo: %s.", "; ".join(wrong))
-            return CutOut(np.dstack([image, cameo(*image.shape[:2], face)]), "cameo")
-        return CutOut(_cut(image, head, outline), "grabcut")
+        tight = _tight(image, face) if frontal(face) else None
+        return CutOut(cameo(image, face), "cameo") if tight is None else CutOut(tight, "grabcut")
+
+
+def _tight(image: RGBImage, face: Face) -> RGBAImage | None:
+    """The photo with the outline of the head as alpha, or ``None`` where that is not to be trusted."""
+    head = upright(image, face)
+    outline = _outline(head)
+    if wrong := faults(head, (outline > 0.5).astype(np.uint8)):
+        log.info("No tight outline: %s.", "; ".join(wrong))
+        return None
+    return _cut(image, head, outline)
 
 
 def _outline(head: Head) -> NDArray[np.float32]:
@@ -50,7 +55,8 @@ def _outline(head: Head) -> NDArray[np.float32]:
     labels = _seeds()
     cv2.setRNGSeed(0)
     bgr = cv2.cvtColor(head.pixels, cv2.COLOR_RGB2BGR)
-    cv2.grabCut(bgr, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), ROUNDS, cv2.GC_INIT_WITH_MASK)
+    no_box, back, front = (0, 0, 0, 0), np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(bgr, labels, no_box, back, front, ROUNDS, cv2.GC_INIT_WITH_MASK)
     on = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
     whole = ~_largest(~_largest(on & _above_the_collar()))
     return np.asarray(cv2.GaussianBlur(whole.astype(np.float32), (0, 0), SMOOTHING), dtype=np.float32)
@@ -81,7 +87,7 @@ def _largest(on: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(pieces == largest)
 
 
-def _cut(image: RGBImage, head: Head, outline: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _cut(image: RGBImage, head: Head, outline: NDArray[np.float32]) -> RGBAImage:
     """The photo with the outline as alpha; the colours of the head run on past the edge, so that no backdrop shows."""
     height, width = image.shape[:2]
     share = cv2.warpAffine(outline, head.to_photo, (width, height), flags=cv2.INTER_LINEAR)

@@ -25,13 +25,18 @@ LEAST_CROWN = 12.0
 MOST_BACKDROP = 25.0
 
 
-def faults(head: Head, mask: NDArray[np.uint8], face: Face) -> list[str]:
-    """What is wrong with an outline, in words; none where it can be used.
+def frontal(face: Face) -> bool:
+    """Whether the head is straight enough for an outline to be judged."""
+    return (
+        face.yaw is not None and abs(face.yaw) <= WIDEST_YAW and face.roll is not None and abs(face.roll) <= WIDEST_ROLL
+    )
+
+
+def faults(head: Head, mask: NDArray[np.uint8]) -> list[str]:
+    """What is wrong with the outline of a frontal head, in words; nothing where it can be used.
 
     ``mask`` is 1 on the head and 0 off it, one piece without holes, shape of ``head.pixels``.
     """
-    if face.yaw is None or face.roll is None or abs(face.yaw) > WIDEST_YAW or abs(face.roll) > WIDEST_ROLL:
-        return ["the head is turned or tipped"]
     lab = cv2.cvtColor(head.pixels, cv2.COLOR_RGB2LAB).astype(np.float64)
     _, down = grid()
     on = mask.astype(bool)
