@@ -18,6 +18,7 @@ from tools.preview.geometry import Matrix, shift
 from tools.preview.layout import layout_of
 from tools.preview.light import light_of
 from tools.preview.mark import corner_mark
+from tools.preview.performance import Stage
 from tools.preview.pose import REST, Pose
 from tools.preview.puppet import PuppetFigure
 from tools.preview.reading import outfit_of, setting_of
@@ -65,6 +66,13 @@ class Collage:
         blend(picture, self._seen(self._near, self._view(camera, NEAR)))
         lay(picture, self._mark, np.eye(3))
         return picture
+
+    def stage(self, seconds: float) -> Stage:
+        """What a motion of ``seconds`` has to fit."""
+        width, height = self.size
+        x, y = self.figure.eyes
+        hair, step = self.figure.hair / height, self.figure.step / height
+        return Stage(self.layout.framing, width / height, (x / height, y / height), hair, step, seconds)
 
     def _view(self, camera: Camera, depth: float) -> Matrix:
         return camera.view(depth, self.size, about=self.figure.eyes)

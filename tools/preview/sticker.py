@@ -17,7 +17,9 @@ HAIR_ROOM = 0.045
 
 
 class HeadSticker:
-    """``neck`` is the middle of its lower end at rest and ``neck_width`` the width there, in picture pixels."""
+    """In picture pixels, at rest: ``eyes`` is the point between them, ``hair`` how far it reaches above them, ``neck``
+    the middle of the lower end and ``neck_width`` the width there.
+    """
 
     def __init__(self, reference: Reference, layout: Layout, light: Light) -> None:
         head = head_of(reference, layout.face)
@@ -30,6 +32,7 @@ class HeadSticker:
         self._place = turn(layout.tilt, about=move(self._place, head.neck)) @ self._place
         self.eyes: Point = move(self._place, head.eyes)
         self.neck: Point = move(self._place, head.neck)
+        self.hair = (head.eyes[1] - hair) / FINENESS + edge
         self.neck_width = head.neck_width / FINENESS
         x, y = fall_of(layout)
         self._back = backing(outline, edge * FINENESS, (x * FINENESS, y * FINENESS))

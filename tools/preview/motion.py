@@ -1,0 +1,100 @@
+"""What a temporal prompt asks for: how the person moves, where they look, what the camera does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Move = Literal["across", "towards", "bob", "turn"]
+CameraMove = Literal["push in", "pull out", "pan left", "pan right", "follow"]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """``pace`` is in steps or beats a second, ``depth`` how far a bob goes (a fraction of the picture's height).
+
+    ``heading`` is -1 for the left of the picture, 1 for the right, 0 where the prompt does not say.
+    ``look`` is where the face turns, right and up, each -1 to 1.
+    """
+
+    move: Move
+    pace: float
+    depth: float
+    heading: int
+    camera: CameraMove
+    look: tuple[float, float]
+    smile: bool
+
+
+_GOING = r"walk|strol|stride|strid|stroll|step|march|wander|hik|run|sprint|jog|race|rac|rush|come|com|mov|approach|head"
+_VIEWER = r"(?:towards?|to|up to|at|into)\s+(?:the\s+)?(?:camera|viewer|lens|us\b)"
+_TOWARDS = re.compile(
+    rf"\b(?:{_GOING})\w*\b[^.;]{{0,40}}?\b(?:towards?|up to)\s+(?:the\s+)?(?:camera|viewer|lens|us\b)"
+    r"|\bapproach(?:es|ing)?\b|\bcom(?:es|ing)\s+closer\b",
+    re.IGNORECASE,
+)
+
+
+def _verbs(*stems: str) -> re.Pattern[str]:
+    """The stems with the endings of English verbs."""
+    return re.compile(rf"\b(?:{'|'.join(stems)})(?:e?s|ing|ed)?\b", re.IGNORECASE)
+
+
+_MOVES: tuple[tuple[re.Pattern[str], Move, float, float], ...] = (
+    (_verbs("sprint", "runs?", "runn", "rush", "rac", "race", "dash"), "across", 2.5, 0.02),
+    (_verbs("walk", "stroll", "wander", "march", "strid", "stride", "hik", "hike", "stepp?", "pac"), "across", 1.5, 0.012),
+    (_verbs("skat", "skate", "ski", "surf", "glid", "glide", "cross"), "across", 0.8, 0.008),
+    (_verbs("danc", "dance", "jump", "bounc", "bounce", "hop", "hopp", "spin", "celebrat", "cheer"), "bob", 1.7, 0.024),
+    (_verbs("jog", "jogg", "cycl", "cycle", "pedal", "row", "climb"), "bob", 2.2, 0.018),
+    (_verbs("rid", "ride", "driv", "drive", "sail", "swim", "swimm", "play", "drum", "strum"), "bob", 1.2, 0.014),
+    (
+        _verbs("talk", "speak", "sing", "laugh", "work", "typ", "type", "cook", "paint", "eat", "drink", "read", "writ"),
+        "bob",
+        0.7,
+        0.006,
+    ),
+    (_verbs("look", "gaz", "gaze", "glanc", "glance", "turn", "watch", "star", "stare", "smil", "smile"), "turn", 0.5, 0.0),
+)  # fmt: skip
+
+_CAMERA: tuple[tuple[re.Pattern[str], CameraMove], ...] = (
+    (re.compile(r"\b(?:pull|zoom|dolly|track|mov)\w*\s+(?:slowly\s+)?(?:out|back|away)\b", re.IGNORECASE), "pull out"),
+    (re.compile(r"\b(?:push|zoom|dolly|mov)\w*\s+(?:slowly\s+)?(?:in|closer)\b", re.IGNORECASE), "push in"),
+    (re.compile(r"\bpan\w*\s+(?:\w+\s+){0,4}?left\b", re.IGNORECASE), "pan left"),
+    (re.compile(r"\bpan\w*\s+(?:\w+\s+){0,4}?right\b|\bpan(?:s|ning)?\b", re.IGNORECASE), "pan right"),
+    (re.compile(r"\bcamera\s+(?:\w+\s+)?(?:follow|track)|\b(?:follow|track)\w*\s+(?:shot|her|him|them)\b", re.IGNORECASE), "follow"),
+)  # fmt: skip
+
+_TO_RIGHT = re.compile(r"\b(?:to|towards?)\s+the\s+right\b|\bleft\s+to\s+right\b|\brightwards?\b", re.IGNORECASE)
+_TO_LEFT = re.compile(r"\b(?:to|towards?)\s+the\s+left\b|\bright\s+to\s+left\b|\bleftwards?\b", re.IGNORECASE)
+_LOOKS = r"\b(?:look|gaz|glanc|star|turn|eyes|head|face)\w*\b[^.;,]{0,24}?\b"
+_LOOK_UP = re.compile(rf"{_LOOKS}(?:up|upwards?|sky|ceiling|stars|above)\b", re.IGNORECASE)
+_LOOK_DOWN = re.compile(rf"{_LOOKS}(?:down|downwards?|ground|below)\b", re.IGNORECASE)
+_LOOK_LEFT = re.compile(rf"{_LOOKS}left\b", re.IGNORECASE)
+_LOOK_RIGHT = re.compile(rf"{_LOOKS}right\b", re.IGNORECASE)
+_SMILE = re.compile(r"\b(?:smil|grin|laugh|beam|happ|joy|cheer|delight)\w*", re.IGNORECASE)
+
+
+def motion_of(prompt: str) -> Motion:
+    """The move of the first verb that is known, or a turn of the head; a slow push in unless a camera move is named."""
+    found = [(m.start(), move, pace, depth) for verbs, move, pace, depth in _MOVES if (m := verbs.search(prompt))]
+    _, move, pace, depth = min((f for f in found if f[1] != "turn"), default=(0, "turn", 0.5, 0.0))
+    if _TOWARDS.search(prompt):
+        move, pace, depth = "towards", max(pace, 1.4), max(depth, 0.012)
+    named = next((name for pattern, name in _CAMERA if pattern.search(prompt)), None)
+    return Motion(
+        move=move,
+        pace=pace,
+        depth=depth,
+        heading=_sign(_TO_RIGHT.search(prompt), _TO_LEFT.search(prompt)),
+        camera=named or ("follow" if move == "across" else "push in"),
+        look=(
+            _sign(_LOOK_RIGHT.search(prompt), _LOOK_LEFT.search(prompt)),
+            _sign(_LOOK_UP.search(prompt), _LOOK_DOWN.search(prompt)),
+        ),
+        smile=_SMILE.search(prompt) is not None,
+    )
+
+
+def _sign(positive: object, negative: object) -> int:
+    return int(positive is not None) - int(negative is not None)
