@@ -1,0 +1,205 @@
+"""The report of one job, as ``report.json`` holds it: what was asked, tried, measured and delivered.
+
+The schema is versioned: a field may be added within a version, and none changes its meaning.
+``python -m agent.report`` prints its JSON Schema.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from agent.planner.protocol import Cause
+from tools.contracts import Framing, Presentation
+from tools.pools.calls import ArtifactId, RecogniserFacts, SeenFace
+
+SKETCH_NOTICE = (
+    "This is a preview: an animatic made of paper cut-outs, not a generated video. The pixels are a sketch and the "
+    "scores are of the sketch. The head was cut from the reference photo itself, so another photo of the person will "
+    "score lower."
+)
+
+Similarity = Annotated[float, Field(le=1.0)]
+"""1 is the same face; comparable only within one recogniser."""
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ConsentFacts(Part):
+    """On what basis the person's likeness is used, and who said so."""
+
+    basis: str = Field(description="self, written, licensed or synthetic")
+    source: str = Field(description="who stated it, such as 'stated by the user' or 'asserted by client'")
+
+
+class RequestFacts(Part):
+    """What was asked for."""
+
+    prompt: str
+    photo_name: str = Field(description="file name of the reference photo as it was given")
+    face: int | None = Field(description="which face of a group photo, from 1, left to right; null where it was alone")
+    seed: int = Field(ge=0, description="every random choice of the job derives from it")
+    consent: ConsentFacts
+    width: int = Field(gt=0, description="pixels")
+    height: int = Field(gt=0, description="pixels")
+    frames: int = Field(gt=0)
+    fps: int = Field(gt=0, description="frames a second")
+    candidates: int = Field(ge=0, description="first frames painted in each attempt")
+    max_attempts: int = Field(ge=0, description="attempts allowed in all")
+    on_gate_failure: Literal["best", "fail"] = Field(description="what to do when no attempt passes")
+
+
+class ReferenceFacts(Part):
+    """The reference photo as it was used."""
+
+    photo: ArtifactId = Field(description="content hash of the photo, upright and without metadata")
+    face: SeenFace = Field(description="box in pixels of the photo")
+    cut_method: str = Field(description="how the person was cut out")
+    presentation: Presentation = Field(description="how prompts name the subject")
+
+
+class PlannerFacts(Part):
+    """Who split the prompt."""
+
+    name: str
+    notes: list[str] = Field(description="sentences for the user, such as a language that the planner does not know")
+
+
+class Diagnosis(Part):
+    """Why the best candidate of an attempt did not pass, from measured things only."""
+
+    cause: Cause
+    message: str
+
+
+class Candidate(Part):
+    """One first frame."""
+
+    number: int = Field(ge=1, description="within its attempt")
+    seed: int = Field(ge=0)
+    image: ArtifactId
+    similarity: Similarity | None = Field(description="to the reference photo; null where no face was found")
+    face: SeenFace | None = Field(description="the face nearest the reference; box in pixels of the image")
+    face_count: int = Field(ge=0, description="faces at or above the detector's floor")
+    passed: bool
+
+
+class Attempt(Part):
+    """One batch of first frames from one spatial prompt."""
+
+    number: int = Field(ge=1)
+    move: str = Field(description="what made it: 'first', 're-seed' or the planner's move, such as 'closer_framing'")
+    spatial_prompt: str
+    framing: Framing
+    loosened: str | None = Field(description="a sentence, where the user's own words gave way")
+    candidates: list[Candidate]
+    diagnosis: Diagnosis | None = Field(description="null where a candidate passed")
+
+
+class Chosen(Part):
+    """The first frame that the video was made from."""
+
+    attempt: int = Field(ge=1)
+    candidate: int = Field(ge=1)
+    similarity: Similarity | None
+    passed: bool
+
+
+class Gate(Part):
+    """What the gate between first frame and video decided."""
+
+    threshold: Similarity = Field(description="smallest similarity that passes")
+    passed: bool
+    warning: str | None = Field(description="a sentence, where nothing passed")
+    loosened: list[str] = Field(description="what was changed of the user's own words, in order")
+
+
+class Point(Part):
+    """One scored frame of the delivered file."""
+
+    frame: int = Field(ge=0)
+    similarity: Similarity | None = Field(description="null where no face was found")
+
+
+class VideoFacts(Part):
+    """The delivered video and its identity scores, made on the file as delivered."""
+
+    file: ArtifactId
+    width: int = Field(gt=0, description="pixels")
+    height: int = Field(gt=0, description="pixels")
+    frames: int = Field(gt=0)
+    fps: float = Field(gt=0, description="frames a second")
+    seconds: float = Field(gt=0, description="playing time")
+    bytes: int = Field(gt=0)
+    identity_skip: Similarity | None = Field(description="mean similarity; faceless frames are left out")
+    identity_zero: Similarity = Field(description="mean similarity; faceless frames count 0")
+    face_rate: float = Field(ge=0, le=1, description="share of the scored frames that show a face")
+    p10: Similarity | None = Field(description="10th percentile of the similarity; faceless frames are left out")
+    drift: float | None = Field(description="similarity of the first scored frame less identity_skip")
+    points: list[Point]
+    passed: bool = Field(description="identity_skip and p10 reach the recogniser's thresholds for a video")
+
+
+class Repair(Part):
+    """One window of drifted frames that was made again."""
+
+    first: int = Field(ge=0, description="first frame of the window")
+    last: int = Field(ge=0, description="last frame of the window, inclusive")
+    keyframes: list[int] = Field(description="frames of the window that were corrected first")
+    before: Similarity | None = Field(description="identity_skip of the clip without it")
+    after: Similarity | None = Field(description="identity_skip of the clip with it")
+    accepted: bool
+
+
+class Timing(Part):
+    """One run of a stage; a stage that ran again is listed again."""
+
+    stage: str
+    seconds: float = Field(ge=0, description="from its start to its end")
+    tool_seconds: float = Field(ge=0, description="the part of it spent in tools, waiting for a worker included")
+
+
+class Report(Part):
+    """One job: what was asked, tried, measured and delivered.
+
+    The same request with the same seed gives the same report but for ``job_id``, ``created``, ``finished``,
+    ``timings`` and ``events``.
+    """
+
+    schema_version: Literal[1] = 1
+    steadface: str = Field(description="version of Steadface")
+    job_id: str
+    created: AwareDatetime
+    finished: AwareDatetime
+    preset: str
+    sketch: bool = Field(description="the pixels are a sketch, as the preset preview makes them")
+    notice: str | None = Field(description="what a reader must know before any score, set for a sketch")
+    backends: dict[str, str] = Field(description="capability to the backend that served it")
+    request: RequestFacts
+    reference: ReferenceFacts
+    recogniser: RecogniserFacts = Field(description="made every similarity of this report")
+    planner: PlannerFacts
+    temporal_prompt: str
+    attempts: list[Attempt] = Field(description="in order; empty where the preset makes no first frame")
+    chosen: Chosen | None
+    gate: Gate | None
+    video: VideoFacts | None = Field(description="null where the job ended before it")
+    repairs: list[Repair]
+    timings: list[Timing] = Field(description="in order")
+    events: list[str] = Field(description="sentences: what happened on the way, such as a worker that was replaced")
+    warnings: list[str] = Field(description="sentences: what may be wrong with the result; read these first")
+    files: dict[str, str] = Field(description="role to the name of a file beside this report")
+
+
+def json_schema() -> str:
+    """The JSON Schema of ``Report``, as ``docs/report.schema.json`` holds it."""
+    return json.dumps(Report.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_schema())
