@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from sqlalchemy import (
     JSON,
@@ -30,9 +30,7 @@ from sqlalchemy import (
 )
 
 from agent.errors import LeaseLost
-
-Status = Literal["queued", "running", "completed", "failed", "cancelled"]
-ENDED: frozenset[Status] = frozenset({"completed", "failed", "cancelled"})
+from agent.status import ENDED, Status
 
 _metadata = MetaData()
 _jobs = Table(

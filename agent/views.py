@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.store import ENDED, JobRow, Status
+from agent.status import ENDED, Status
+
+if TYPE_CHECKING:
+    from agent.store import JobRow
 
 
 class Delivered(BaseModel):
