@@ -13,7 +13,7 @@ from trials import Babble, Compute, Die, Fail, QuickWork, Work
 
 from tools.artifacts import Artifacts
 from tools.errors import BackendError, Cancelled, InputError, Unavailable
-from tools.pools import Closed
+from tools.pools import CallKey, Closed, wire
 
 
 def is_gone(pid):
@@ -115,10 +115,11 @@ def test_a_cancelled_call_returns_at_once_and_its_worker_is_used_again(open_pool
         asked.append(time.monotonic())
 
     with pytest.raises(Cancelled):
-        call(Work(steps=3, pause=1.0), cancel, cancelled)
+        call(Work(steps=30, pause=1.0), cancel, cancelled)
     assert time.monotonic() - asked[0] < 0.5
     assert call.pool.busy()
     assert call(Work()).reply.pid == before
+    assert time.monotonic() - asked[0] < 15  # it stopped at its next report, not at its end
     assert not call.pool.busy()
 
 
@@ -269,3 +270,27 @@ def test_a_worker_ends_with_its_owner_whatever_it_is_doing(tmp_path, in_c):
         assert not is_gone(worker)
         owner.kill()
     wait_until(lambda: is_gone(worker), seconds=2.0)
+
+
+def test_a_worker_ends_with_its_pipe_where_the_kernel_does_not_help(tmp_path):
+    command = [sys.executable, "-P", "-m", "tools.pools.worker", "--root", str(tmp_path), "--name", "render"]
+    with subprocess.Popen(
+        [*command, "--operations", "trials:OPERATIONS"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as worker:
+        request = Compute(pause=60).model_dump_json()
+        call = wire.Call(number=1, key=CallKey("job", "task", 1), operation="compute", request=request)
+        worker.stdin.write(wire.line(call))
+        worker.stdin.flush()
+        assert worker.stdout.readline()
+        worker.stdin.close()
+        assert worker.wait(2.0) == 0
+
+
+def test_a_package_called_tools_in_the_current_folder_is_not_taken_for_ours(open_pool, tmp_path, monkeypatch):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "__init__.py").write_text("raise RuntimeError('not ours')\n")
+    monkeypatch.chdir(tmp_path)
+    assert open_pool()(Work()).notes == ()
