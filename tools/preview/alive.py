@@ -31,6 +31,9 @@ class Expression:
     blink: float = 0.0
 
 
+NEUTRAL = Expression()
+
+
 class _Patch(NamedTuple):
     """A rectangle of the texture with the coordinates of its pixels, so that a warp touches no more than it must."""
 
@@ -41,7 +44,7 @@ class _Patch(NamedTuple):
 
 @dataclass(frozen=True)
 class _Eye:
-    """One eye: where the fold above it, the lashes (from ``lid`` down to ``lashes``) and the lower lid run, by column."""
+    """By column: where the fold above the eye, the lashes (``lid`` down to ``lashes``) and the lower lid run."""
 
     patch: _Patch
     fold: Field

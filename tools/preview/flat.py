@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 
 from tools.contracts import RGBImage, Size
-from tools.preview.geometry import scale, shift
+from tools.preview.geometry import scale
 from tools.preview.motion import CameraMove
 from tools.preview.performance import ease_in
 
@@ -25,7 +25,9 @@ class FlatPicture:
     def at(self, progress: float) -> RGBImage:
         """The picture at ``progress`` through the clip, 0 (as it is) to 1."""
         zoom = 1 + PUSH * ease_in(progress)
-        return cv2.warpAffine(self._picture, scale(zoom, zoom, about=self._about)[:2], self._size, flags=cv2.INTER_CUBIC)
+        return cv2.warpAffine(
+            self._picture, scale(zoom, zoom, about=self._about)[:2], self._size, flags=cv2.INTER_CUBIC
+        )
 
 
 def filling(picture: RGBImage, size: Size) -> RGBImage:

@@ -27,8 +27,7 @@ class Motion:
     smile: bool
 
 
-_GOING = r"walk|strol|stride|strid|stroll|step|march|wander|hik|run|sprint|jog|race|rac|rush|come|com|mov|approach|head"
-_VIEWER = r"(?:towards?|to|up to|at|into)\s+(?:the\s+)?(?:camera|viewer|lens|us\b)"
+_GOING = r"walk|stroll|strid|step|march|wander|hik|run|sprint|jog|rac|rush|com|mov|head"
 _TOWARDS = re.compile(
     rf"\b(?:{_GOING})\w*\b[^.;]{{0,40}}?\b(?:towards?|up to)\s+(?:the\s+)?(?:camera|viewer|lens|us\b)"
     r"|\bapproach(?:es|ing)?\b|\bcom(?:es|ing)\s+closer\b",
@@ -42,28 +41,26 @@ def _verbs(*stems: str) -> re.Pattern[str]:
 
 
 _MOVES: tuple[tuple[re.Pattern[str], Move, float, float], ...] = (
-    (_verbs("sprint", "runs?", "runn", "rush", "rac", "race", "dash"), "across", 2.5, 0.02),
-    (_verbs("walk", "stroll", "wander", "march", "strid", "stride", "hik", "hike", "stepp?", "pac"), "across", 1.5, 0.012),
-    (_verbs("skat", "skate", "ski", "surf", "glid", "glide", "cross"), "across", 0.8, 0.008),
-    (_verbs("danc", "dance", "jump", "bounc", "bounce", "hop", "hopp", "spin", "celebrat", "cheer"), "bob", 1.7, 0.024),
-    (_verbs("jog", "jogg", "cycl", "cycle", "pedal", "row", "climb"), "bob", 2.2, 0.018),
-    (_verbs("rid", "ride", "driv", "drive", "sail", "swim", "swimm", "play", "drum", "strum"), "bob", 1.2, 0.014),
-    (
-        _verbs("talk", "speak", "sing", "laugh", "work", "typ", "type", "cook", "paint", "eat", "drink", "read", "writ"),
-        "bob",
-        0.7,
-        0.006,
-    ),
-    (_verbs("look", "gaz", "gaze", "glanc", "glance", "turn", "watch", "star", "stare", "smil", "smile"), "turn", 0.5, 0.0),
+    (_verbs("run", "runn", "sprint", "rush", "race", "rac", "dash"), "across", 2.5, 0.02),
+    (_verbs("walk", "stroll", "wander", "march", "stride", "strid", "hike", "hik", "step", "stepp"), "across", 1.5, 0.012),
+    (_verbs("skate", "skat", "ski", "surf", "glide", "glid", "cross"), "across", 0.8, 0.008),
+    (_verbs("dance", "danc", "jump", "bounce", "bounc", "hop", "hopp", "celebrate", "celebrat", "cheer"), "bob", 1.7, 0.024),
+    (_verbs("jog", "jogg", "cycle", "cycl", "pedal", "row", "climb"), "bob", 2.2, 0.018),
+    (_verbs("ride", "rid", "drive", "driv", "sail", "swim", "swimm", "play", "drum", "strum"), "bob", 1.2, 0.014),
+    (_verbs("talk", "speak", "sing", "laugh", "work", "type", "typ", "cook", "paint", "eat", "drink"), "bob", 0.7, 0.006),
 )  # fmt: skip
+"""Verbs, the move that they ask for, its pace and its depth. Any other verb is a turn of the head."""
 
-_CAMERA: tuple[tuple[re.Pattern[str], CameraMove], ...] = (
-    (re.compile(r"\b(?:pull|zoom|dolly|track|mov)\w*\s+(?:slowly\s+)?(?:out|back|away)\b", re.IGNORECASE), "pull out"),
-    (re.compile(r"\b(?:push|zoom|dolly|mov)\w*\s+(?:slowly\s+)?(?:in|closer)\b", re.IGNORECASE), "push in"),
-    (re.compile(r"\bpan\w*\s+(?:\w+\s+){0,4}?left\b", re.IGNORECASE), "pan left"),
-    (re.compile(r"\bpan\w*\s+(?:\w+\s+){0,4}?right\b|\bpan(?:s|ning)?\b", re.IGNORECASE), "pan right"),
-    (re.compile(r"\bcamera\s+(?:\w+\s+)?(?:follow|track)|\b(?:follow|track)\w*\s+(?:shot|her|him|them)\b", re.IGNORECASE), "follow"),
-)  # fmt: skip
+_CAMERA: tuple[tuple[re.Pattern[str], CameraMove], ...] = tuple(
+    (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), move)
+    for words, move in (
+        (r"(?:pull|zoom|doll|track|mov)\w*\s+(?:slowly\s+)?(?:out|back|away)", "pull out"),
+        (r"(?:push|zoom|doll)\w*\s+(?:slowly\s+)?(?:in|closer)", "push in"),
+        (r"pan\w*\s+(?:\w+\s+){0,4}?left", "pan left"),
+        (r"pan(?:s|ning)?", "pan right"),
+        (r"camera\s+(?:\w+\s+)?(?:follow|track)\w*|(?:follow|track)\w*\s+(?:shot|her|him|them)", "follow"),
+    )
+)
 
 _TO_RIGHT = re.compile(r"\b(?:to|towards?)\s+the\s+right\b|\bleft\s+to\s+right\b|\brightwards?\b", re.IGNORECASE)
 _TO_LEFT = re.compile(r"\b(?:to|towards?)\s+the\s+left\b|\bright\s+to\s+left\b|\bleftwards?\b", re.IGNORECASE)
@@ -78,7 +75,7 @@ _SMILE = re.compile(r"\b(?:smil|grin|laugh|beam|happ|joy|cheer|delight)\w*", re.
 def motion_of(prompt: str) -> Motion:
     """The move of the first verb that is known, or a turn of the head; a slow push in unless a camera move is named."""
     found = [(m.start(), move, pace, depth) for verbs, move, pace, depth in _MOVES if (m := verbs.search(prompt))]
-    _, move, pace, depth = min((f for f in found if f[1] != "turn"), default=(0, "turn", 0.5, 0.0))
+    _, move, pace, depth = min(found, default=(0, "turn", 0.0, 0.0))
     if _TOWARDS.search(prompt):
         move, pace, depth = "towards", max(pace, 1.4), max(depth, 0.012)
     named = next((name for pattern, name in _CAMERA if pattern.search(prompt)), None)

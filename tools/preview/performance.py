@@ -34,7 +34,7 @@ class Stage:
     """What a motion has to fit. Lengths are fractions of the picture's height.
 
     ``width`` is the picture's, ``eyes`` where the eyes are at rest; ``hair`` is how far it reaches above them;
-    ``step`` is the length of one step, 0 where no legs are seen.
+    ``step`` is the length of one stride, 0 where no legs are seen.
     """
 
     framing: Framing
@@ -81,7 +81,9 @@ class Performance:
         share = gone(seconds, STARTING) / gone(stage.seconds, STARTING) if stage.seconds else 0.0
         way = self._way()
         steps = way / stage.step if stage.step else self._motion.pace * gone(stage.seconds, STARTING)
-        return self._stepping(replace(pose, x=self._heading * way * share), steps * share, seconds)
+        return self._stepping(
+            replace(pose, x=self._heading * way * share, heading=self._heading), steps * share, seconds
+        )
 
     def _towards(self, pose: Pose, seconds: float) -> Pose:
         nearer = _APPROACH[self._stage.framing] * ease_in(seconds / self._stage.seconds) if self._stage.seconds else 0.0
@@ -90,7 +92,7 @@ class Performance:
 
     def _stepping(self, pose: Pose, stride: float, seconds: float) -> Pose:
         starting = ease(seconds / STARTING)
-        side = math.sin(math.pi * stride)
+        side = math.sin(math.pi * stride * (1 if pose.towards or not self._stage.step else 2))
         return replace(
             pose,
             y=0 if self._stage.step else starting * self._motion.depth * self._size * side**2,

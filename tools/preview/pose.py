@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools.preview.alive import Expression
+from tools.preview.alive import NEUTRAL, Expression
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,8 @@ class Pose:
 
     ``x``, ``y`` shift the whole figure, ``nearer`` enlarges it (0.1: by a tenth), ``lean`` turns it;
     ``head_tilt`` and ``head_lift`` move the head alone; ``breath`` is 0 (out) to 1 (in).
-    ``stride`` counts steps: a leg is furthest forward halfway between whole numbers; ``swing`` is how far limbs go.
+    ``stride`` counts strides: limbs are together at whole numbers; ``swing`` is how far they go, 0 to 1.
+    They go ``towards`` the camera, or else sideways: ``heading`` is 1 to the right of the picture, -1 to the left.
     """
 
     x: float = 0.0
@@ -26,7 +27,8 @@ class Pose:
     stride: float = 0.0
     swing: float = 0.0
     towards: bool = False
-    expression: Expression = Expression()
+    heading: int = 1
+    expression: Expression = NEUTRAL
 
 
 REST = Pose()

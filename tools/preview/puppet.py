@@ -25,7 +25,7 @@ TUCK = 0.1
 FINE = 1.25
 """Pixels of the parts for one pixel of the picture."""
 LEG_SWING = 14.0
-ARM_SWING = 20.0
+ARM_SWING = 9.0
 """Degrees to either side at full swing."""
 
 
@@ -45,7 +45,7 @@ class _Limb:
 
 
 class PuppetFigure:
-    """Pieces from back to front: ground shadow, paper edges, legs, arms, the back of the collar, the head, the torso."""
+    """Pieces from back to front: ground shadow, paper edges, legs, arms, the collar's back, the head, the torso."""
 
     def __init__(self, reference: Reference, outfit: Outfit, layout: Layout, light: Light, ground: float) -> None:
         self._height = layout.size.height
@@ -68,12 +68,9 @@ class PuppetFigure:
         self._collar_at = shift(*_less(puppet.behind.anchor, puppet.behind.pivot))
         self._leg = puppet.size[1] - self._limbs["leg-left"].anchor[1]
         self._larger = larger
+        self.hair = self._head.hair
+        self.step = 2 * self._leg * larger * math.sin(math.radians(LEG_SWING))
         self._ground = _ground_shadow(0.3 * BODY * layout.face)
-
-    @property
-    def leg(self) -> float:
-        """From hip to sole, as a fraction of the picture's height."""
-        return self._leg * self._larger / self._height
 
     def draw(self, picture: RGBImage, view: Matrix, pose: Pose) -> None:
         """Lay the person on the picture; ``view`` is the camera's at their distance."""
@@ -103,32 +100,43 @@ class PuppetFigure:
 
     def _drop(self, pose: Pose) -> float:
         """How far the hips sink, in the body's pixels: legs apart or bent reach less far down."""
-        apart = 0.0 if pose.towards else LEG_SWING * pose.swing * wave(pose.stride)
-        return self._leg * (1 - math.cos(math.radians(apart))) + pose.y * self._height / self._larger
+        apart = 0.0 if pose.towards else math.radians(LEG_SWING * pose.swing * apartness(pose.stride))
+        return self._leg * (1 - math.cos(apart)) + pose.y * self._height / self._larger
 
     def _places(self, pose: Pose, drop: float) -> dict[str, Matrix]:
+        """Where every limb is: stepping to the side, or on the spot towards the camera."""
+        place = self._towards if pose.towards else self._sideways
         bent = 1 - pose.y * self._height / self._larger / self._leg
-        step = pose.swing * wave(pose.stride)
-        rise = pose.swing * math.sin(math.pi * pose.stride)
-        places = {"torso": self._limbs["torso"].turned(0, drop)}
-        for name, sign in (("left", 1), ("right", -1)):
+        return {"torso": self._limbs["torso"].turned(0, drop), **place(pose, drop, bent)}
+
+    def _sideways(self, pose: Pose, drop: float, bent: float) -> dict[str, Matrix]:
+        """One foot goes out while the other stands, then the other closes up: feet never slide."""
+        opening = math.sin(math.tau * pose.stride) * pose.swing
+        places = {}
+        for name, out in (("left", -1), ("right", 1)):
+            lifted = 0.05 * max(-out * pose.heading * opening, 0.0)
             leg, arm = self._limbs[f"leg-{name}"], self._limbs[f"arm-{name}"]
-            if pose.towards:
-                lifted = 0.14 * max(sign * rise, 0.0)
-                places[f"leg-{name}"] = leg.turned(0, drop, bent - lifted)
-                places[f"arm-{name}"] = arm.turned(
-                    -sign * 4 * pose.swing - 7 * rise, drop, 1 - 0.1 * max(-sign * rise, 0)
-                )
-            else:
-                forward = max(sign * pose.swing * math.cos(math.pi * pose.stride), 0.0)
-                places[f"leg-{name}"] = leg.turned(-sign * LEG_SWING * step, drop, bent - 0.05 * forward)
-                places[f"arm-{name}"] = arm.turned(sign * ARM_SWING * step, drop)
+            places[f"leg-{name}"] = leg.turned(
+                out * LEG_SWING * pose.swing * apartness(pose.stride), drop, bent - lifted
+            )
+            places[f"arm-{name}"] = arm.turned(pose.swing * out * 4 - ARM_SWING * opening, drop, 1 - 0.05 * lifted)
+        return places
+
+    def _towards(self, pose: Pose, drop: float, bent: float) -> dict[str, Matrix]:
+        """Feet and opposite hands rise in turn."""
+        rise = pose.swing * math.sin(math.pi * pose.stride)
+        places = {}
+        for name, out in (("left", -1), ("right", 1)):
+            up, hand_up = max(-out * rise, 0.0), max(out * rise, 0.0)
+            leg, arm = self._limbs[f"leg-{name}"], self._limbs[f"arm-{name}"]
+            places[f"leg-{name}"] = leg.turned(0, drop, bent - 0.13 * up)
+            places[f"arm-{name}"] = arm.turned(out * (4 * pose.swing + 5 * hand_up), drop, 1 - 0.12 * hand_up)
         return places
 
 
-def wave(stride: float) -> float:
-    """From side to side at an even pace, softly turning: 0 at whole steps, 1 or -1 halfway between."""
-    return math.asin(0.92 * math.sin(math.pi * stride)) / math.asin(0.92)
+def apartness(stride: float) -> float:
+    """How far the feet are apart, 0 together to 1: once a stride, at an even pace, turning softly."""
+    return 0.5 - math.asin(0.96 * math.cos(math.tau * stride)) / math.asin(0.96) / 2
 
 
 def _limb(part: Part, light: Light, edge: float, fall: Point) -> _Limb:

@@ -1,4 +1,4 @@
-"""Paper cut-outs: pieces with premultiplied alpha, their white edge and soft shadow, and how they are laid on a picture."""
+"""Paper cut-outs: pieces with premultiplied alpha, their white edge and soft shadow, laid on a picture."""
 
 from __future__ import annotations
 
