@@ -55,15 +55,19 @@ def generate(
     """Make a video of the person in a photo."""
     with _told_plainly():
         from agent.intent import prepare
-        from agent.jobs import JobEngine
         from agent.settings import load_settings
+        from tools.artifacts import Artifacts
 
         settings = load_settings(preset=preset, on_gate_failure=on_gate_failure, first_frame_threshold=threshold)
         asked = prepare(
             settings, prompt=prompt, consent=consent, source="stated by the user", seed=seed, out=out, face=face
         )
+        request = asked.with_photo(Artifacts(settings.home), reference)
+
+        from agent.jobs import JobEngine  # heavy, so after everything that can be refused
+
         with JobEngine(settings) as engine:
-            job_id = engine.submit(asked.with_photo(engine.artifacts, reference), settings.recipe())
+            job_id = engine.submit(request, settings.recipe())
             view = _follow(engine, job_id, quiet=json)
         if view.status != "completed":
             _fail(view)
