@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ class Context:
     """
 
     job_id: str
+    created: datetime
     request: JobRequest
     recipe: Recipe
     videos: Path

@@ -47,12 +47,14 @@ def check_folder(folder: Path) -> None:
 def deliver_files(state: State, context: Context, tools: Tools) -> dict[str, Any]:
     """Put video, first frame, contact sheet and report into the job's folder, all or none; a dumped ``Delivered``."""
     sheet = tools.call(_sheet_request(state, context), SheetReply).sheet
-    report = build_report(state, context, finished=datetime.now().astimezone(), events=tools.notes)
-    files = _contents(state, context, report, sheet)
+    names = {"video": VIDEO, "contact_sheet": SHEET, "page": PAGE, "report": REPORT}
+    if chosen_candidate(state) is not None:
+        names["first_frame"] = FIRST_FRAME
+    report = build_report(state, context, finished=datetime.now().astimezone(), events=tools.notes, files=names)
     folder = _folder(context)
     with room_on_disk(folder):
-        _place(files, folder)
-    return _delivered(folder, state, report, first_frame=FIRST_FRAME in files).model_dump(mode="json")
+        _place(_contents(state, context, report, sheet), folder)
+    return _delivered(folder, state, report).model_dump(mode="json")
 
 
 def _sheet_request(state: State, context: Context) -> MakeContactSheet:
@@ -113,5 +115,33 @@ def _folder(context: Context) -> Path:
     return folder
 
 
-def _delivered(folder: Path, state: State, report: Report, first_frame: bool) -> Delivered:
-    raise NotImplementedError
+def _delivered(folder: Path, state: State, report: Report) -> Delivered:
+    video, chosen = report.video, report.chosen
+    assert video is not None
+    paths = {role: str(folder / name) for role, name in report.files.items()}
+    stages: dict[str, float] = {}
+    for timing in state["timings"]:
+        stages[timing["stage"]] = stages.get(timing["stage"], 0.0) + timing["seconds"]
+    return Delivered(
+        folder=str(folder),
+        video=paths["video"],
+        first_frame=paths.get("first_frame"),
+        contact_sheet=paths["contact_sheet"],
+        report=paths["report"],
+        page=paths["page"],
+        preset=report.preset,
+        sketch=report.sketch,
+        recogniser=report.recogniser.name,
+        first_frame_similarity=chosen.similarity if chosen else None,
+        first_frame_passed=chosen.passed if chosen else None,
+        attempts=len(report.attempts),
+        identity_skip=video.identity_skip,
+        identity_zero=video.identity_zero,
+        face_rate=video.face_rate,
+        seconds=video.seconds,
+        width=video.width,
+        height=video.height,
+        seed=report.request.seed,
+        warnings=report.warnings,
+        stages=stages,
+    )

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from types import TracebackType
 from typing import Any, cast
 
@@ -211,6 +212,7 @@ class _Run:
         planner: Planner = registry.create("planner", self.recipe.planner)
         context = Context(
             job_id=self.row.id,
+            created=datetime.fromtimestamp(self.row.created).astimezone(),
             request=self.request,
             recipe=self.recipe,
             videos=self.engine.settings.videos,

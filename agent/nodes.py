@@ -12,8 +12,9 @@ from agent import gate, repair
 from agent.context import Context, Tools
 from agent.delivery import deliver_files
 from agent.errors import GateError
-from agent.planner.presentation import presentation_in
 from agent.planner.protocol import Diagnosis, Plan, Tried
+from agent.planner.subject import presentation_in
+from agent.reporting import chosen_candidate
 from agent.seeds import derive_seed
 from agent.state import Attempt, Candidate, NextBatch, Painted, Repair, State, Timing, Video
 from tools.pools.calls import (
@@ -167,7 +168,7 @@ def revise_spatial_prompt(state: State, context: Context, tools: Tools) -> Updat
 
 @node("Stopping at the gate")
 def stop_at_gate(state: State, context: Context, tools: Tools) -> Update:
-    best = _chosen(state)
+    best = chosen_candidate(state)
     warning = state["verdict"]["warning"]
     assert best is not None
     image = context.artifacts.path(best["image"])
@@ -176,7 +177,7 @@ def stop_at_gate(state: State, context: Context, tools: Tools) -> Update:
 
 @node("Animating")
 def animate(state: State, context: Context, tools: Tools) -> Update:
-    recipe, first = context.recipe, _chosen(state)
+    recipe, first = context.recipe, chosen_candidate(state)
     reply = tools.call(
         Animate(
             job_id=context.job_id,
@@ -228,7 +229,7 @@ def score_video(state: State, context: Context, tools: Tools) -> Update:
 
 @node("Repairing identity")
 def repair_identity(state: State, context: Context, tools: Tools) -> Update:
-    recipe, window, first = context.recipe, state["window"], _chosen(state)
+    recipe, window, first = context.recipe, state["window"], chosen_candidate(state)
     assert window is not None
     assert recipe.face_detail is not None
     reply = tools.call(
@@ -326,17 +327,6 @@ def _tried(attempt: Attempt) -> Tried:
         max((similarity for similarity in similarities if similarity is not None), default=None),
         Diagnosis(diagnosis["cause"], diagnosis["message"]),  # type: ignore[arg-type]
     )
-
-
-def _chosen(state: State) -> Candidate | None:
-    verdict = state.get("verdict")
-    if verdict is None:
-        return None
-    for attempt in state["attempts"]:
-        for candidate in attempt["candidates"]:
-            if (candidate["attempt"], candidate["number"]) == (verdict["attempt"], verdict["candidate"]):
-                return candidate
-    return None
 
 
 def _attempt_of(state: State, candidate: Candidate) -> Attempt:

@@ -71,9 +71,8 @@ class JobView(BaseModel):
     def line(self) -> str:
         """One line that says what is going on."""
         if self.status == "queued":
-            return (
-                f"waiting for {self.waiting_before} earlier jobs" if self.waiting_before else "waiting for the device"
-            )
+            ahead = self.waiting_before
+            return f"Waiting for {ahead} earlier job{'s' * (ahead > 1)}" if ahead else "Waiting for the device"
         if self.status == "running":
             return f"{self.doing}: {self.detail}" if self.detail else self.doing
         return self.error.message if self.error else self.status

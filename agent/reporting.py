@@ -1,0 +1,197 @@
+"""From the state of a finished job to its report."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.metadata import version
+
+from agent import report
+from agent.context import Context
+from agent.report import Report
+from agent.state import Candidate, State
+from tools.pools.calls import RecogniserFacts, SeenFace, VideoScore
+
+LOWEST_FACE_RATE = 0.5
+"""Share of scored frames with a face below which a video carries a warning."""
+
+
+def build_report(
+    state: State, context: Context, *, finished: datetime, events: list[str], files: dict[str, str]
+) -> Report:
+    """``events`` are those of the last stage, which the state does not hold yet."""
+    recipe, plan = context.recipe, state["plan"]
+    return Report(
+        steadface=version("steadface"),
+        job_id=context.job_id,
+        created=context.created,
+        finished=finished,
+        preset=recipe.preset,
+        sketch=recipe.sketch,
+        notice=report.SKETCH_NOTICE if recipe.sketch else None,
+        backends=_backends(context),
+        request=_request(context),
+        reference=_reference(state),
+        recogniser=RecogniserFacts.model_validate(state["recogniser"]),
+        planner=report.PlannerFacts(name=plan["planner"], notes=plan["notes"]),
+        temporal_prompt=plan["temporal_prompt"],
+        attempts=[_attempt(state, number) for number in range(len(state.get("attempts", [])))],
+        chosen=_chosen(state),
+        gate=_gate(state, context),
+        video=_video(state, context),
+        repairs=[report.Repair(**repair) for repair in state.get("repairs", [])],
+        timings=[report.Timing(**timing) for timing in state["timings"]],
+        events=[*state["events"], *events],
+        warnings=warnings_of(state),
+        files=files,
+    )
+
+
+def chosen_candidate(state: State) -> Candidate | None:
+    """The first frame that the gate let through or fell back on."""
+    verdict = state.get("verdict")
+    if verdict is None or verdict["attempt"] is None or verdict["candidate"] is None:
+        return None
+    return state["attempts"][verdict["attempt"] - 1]["candidates"][verdict["candidate"] - 1]
+
+
+def warnings_of(state: State) -> list[str]:
+    """What the caller must know, in plain sentences: the gate, what was loosened, the planner's notes, the video."""
+    verdict = state.get("verdict")
+    gate = [verdict["warning"]] if verdict and verdict["warning"] else []
+    return [*gate, *_loosened(state), *state["plan"]["notes"], *_video_warnings(state)]
+
+
+def _loosened(state: State) -> list[str]:
+    """What gave way on the way to the chosen first frame."""
+    chosen = chosen_candidate(state)
+    tried = state.get("attempts", [])[: chosen["attempt"]] if chosen else []
+    return [attempt["loosened"] for attempt in tried if attempt["loosened"]]
+
+
+def _video_warnings(state: State) -> list[str]:
+    recogniser, score = RecogniserFacts.model_validate(state["recogniser"]), _score(state)
+    limits, warnings = recogniser.thresholds, []
+    if score.identity_skip is None:
+        return ["No face was found in the video."]
+    if score.identity_skip < limits.video_mean:
+        warnings.append(
+            f"The mean similarity of the video is {score.identity_skip:.2f} ({recogniser.name}, "
+            f"{limits.video_mean:.2f} asked), so the person may not be recognised."
+        )
+    if score.p10 is not None and score.p10 < limits.video_p10:
+        warnings.append(
+            f"A tenth of the scored frames lie at or below similarity {score.p10:.2f} ({recogniser.name}, "
+            f"{limits.video_p10:.2f} asked): the face drifts."
+        )
+    if score.face_rate < LOWEST_FACE_RATE:
+        warnings.append(f"A face was found in only {score.face_rate:.0%} of the scored frames.")
+    return warnings
+
+
+def _backends(context: Context) -> dict[str, str]:
+    recipe = context.recipe
+    chosen = {
+        "planner": recipe.planner,
+        "faces": recipe.faces,
+        "matting": recipe.matting,
+        "first_frame": recipe.first_frame,
+        "face_detail": recipe.face_detail,
+        "video": recipe.video,
+    }
+    return {capability: backend for capability, backend in chosen.items() if backend is not None}
+
+
+def _request(context: Context) -> report.RequestFacts:
+    request, recipe = context.request, context.recipe
+    return report.RequestFacts(
+        prompt=request.prompt,
+        photo_name=request.photo_name,
+        face=request.face,
+        seed=request.seed,
+        consent=report.ConsentFacts(basis=request.consent.basis, source=request.consent.source),
+        width=recipe.width,
+        height=recipe.height,
+        frames=recipe.frames,
+        fps=recipe.fps,
+        candidates=recipe.candidates,
+        max_attempts=recipe.max_attempts,
+        on_gate_failure=recipe.on_gate_failure,
+    )
+
+
+def _reference(state: State) -> report.ReferenceFacts:
+    reference = state["reference"]
+    return report.ReferenceFacts(
+        photo=reference["photo"],
+        face=SeenFace.model_validate(state["seen"]),
+        cut_method=reference["cut_method"],
+        presentation=reference["presentation"],
+    )
+
+
+def _attempt(state: State, number: int) -> report.Attempt:
+    attempt = state["attempts"][number]
+    candidates = [
+        report.Candidate(
+            number=candidate["number"],
+            seed=candidate["seed"],
+            image=candidate["image"],
+            similarity=candidate["score"]["similarity"],
+            face=candidate["score"]["face"],
+            face_count=candidate["score"]["face_count"],
+            passed=candidate["passed"],
+        )
+        for candidate in attempt["candidates"]
+    ]
+    return report.Attempt.model_validate({**attempt, "candidates": candidates})
+
+
+def _chosen(state: State) -> report.Chosen | None:
+    chosen = chosen_candidate(state)
+    if chosen is None:
+        return None
+    return report.Chosen(
+        attempt=chosen["attempt"],
+        candidate=chosen["number"],
+        similarity=chosen["score"]["similarity"],
+        passed=chosen["passed"],
+    )
+
+
+def _gate(state: State, context: Context) -> report.Gate | None:
+    verdict = state.get("verdict")
+    if verdict is None:
+        return None
+    own = RecogniserFacts.model_validate(state["recogniser"]).thresholds.first_frame
+    asked = context.recipe.first_frame_threshold
+    return report.Gate(
+        threshold=own if asked is None else asked,
+        passed=verdict["passed"],
+        warning=verdict["warning"],
+        loosened=_loosened(state),
+    )
+
+
+def _video(state: State, context: Context) -> report.VideoFacts:
+    recipe, video, score = context.recipe, state["video"], _score(state)
+    limits = RecogniserFacts.model_validate(state["recogniser"]).thresholds
+    return report.VideoFacts(
+        file=video["file"],
+        width=recipe.width,
+        height=recipe.height,
+        frames=recipe.frames,
+        fps=recipe.fps,
+        seconds=video["seconds"],
+        bytes=video["bytes"],
+        identity_skip=score.identity_skip,
+        identity_zero=score.identity_zero,
+        face_rate=score.face_rate,
+        p10=score.p10,
+        drift=score.drift,
+        points=[report.Point(**point.model_dump()) for point in score.points],
+        passed=(score.identity_skip or 0) >= limits.video_mean and (score.p10 or 0) >= limits.video_p10,
+    )
+
+
+def _score(state: State) -> VideoScore:
+    return VideoScore.model_validate(state["video"]["score"])
