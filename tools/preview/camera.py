@@ -13,7 +13,7 @@ FAR, MID, PERSON, NEAR = 0.3, 0.6, 1.0, 1.2
 
 @dataclass(frozen=True)
 class Camera:
-    """``x``, ``y``: how far it has gone, right and down, in fractions of the picture's height; ``zoom`` 1 is at rest."""
+    """``x``, ``y``: how far it has gone, right and down, fractions of the picture's height; ``zoom`` 1 is at rest."""
 
     x: float = 0.0
     y: float = 0.0

@@ -22,7 +22,7 @@ from tools.preview.performance import Stage
 from tools.preview.pose import REST, Pose
 from tools.preview.puppet import PuppetFigure
 from tools.preview.reading import outfit_of, setting_of
-from tools.preview.sprites import blend, lay, premultiply
+from tools.preview.sprites import blend, lay, premultiply, warped
 
 MARGIN = 0.12
 """Scenery beyond each edge of the picture, for the camera to move over."""
@@ -80,4 +80,4 @@ class Collage:
     def _seen(self, layer: RGBAImage, view: Matrix, border: int = cv2.BORDER_REFLECT_101) -> RGBAImage:
         """A layer through the camera, without its margin."""
         placed = view @ shift((self.size.width - layer.shape[1]) / 2, (self.size.height - layer.shape[0]) / 2)
-        return cv2.warpAffine(layer, placed[:2], tuple(self.size), borderMode=border)
+        return warped(layer, placed, self.size, border=border)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 
 from tools.contracts import RGBImage, Size
 from tools.preview.geometry import scale
 from tools.preview.motion import CameraMove
 from tools.preview.performance import ease_in
+from tools.preview.sprites import warped
 
 PUSH = 0.12
 
@@ -25,9 +27,7 @@ class FlatPicture:
     def at(self, progress: float) -> RGBImage:
         """The picture at ``progress`` through the clip, 0 (as it is) to 1."""
         zoom = 1 + PUSH * ease_in(progress)
-        return cv2.warpAffine(
-            self._picture, scale(zoom, zoom, about=self._about)[:2], self._size, flags=cv2.INTER_CUBIC
-        )
+        return warped(self._picture, scale(zoom, zoom, about=self._about), self._size, flags=cv2.INTER_CUBIC)
 
 
 def filling(picture: RGBImage, size: Size) -> RGBImage:
@@ -42,4 +42,4 @@ def filling(picture: RGBImage, size: Size) -> RGBImage:
         interpolation=cv2.INTER_AREA if larger < 1 else cv2.INTER_LANCZOS4,
     )
     top, left = (grown.shape[0] - size.height) // 2, (grown.shape[1] - size.width) // 2
-    return grown[top : top + size.height, left : left + size.width].copy()
+    return np.asarray(grown[top : top + size.height, left : left + size.width], dtype=np.uint8)

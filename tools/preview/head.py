@@ -10,7 +10,7 @@ import numpy as np
 
 from tools.contracts import Reference, RGBAImage, RGBImage
 from tools.preview.geometry import Matrix, Point, move, scale, shift, turn
-from tools.preview.sprites import premultiply
+from tools.preview.sprites import premultiply, warped
 
 FINENESS = 1.6
 """Pixels of the texture for one pixel of the picture, so that moving and warping it does not blur it."""
@@ -82,17 +82,15 @@ def _resample(straight: RGBAImage, matrix: Matrix, size: tuple[int, int]) -> RGB
     if enlargement < 1:
         small = (round(straight.shape[1] * enlargement), round(straight.shape[0] * enlargement))
         ratio = (straight.shape[1] / small[0], straight.shape[0] / small[1])
-        straight = cv2.resize(straight, small, interpolation=cv2.INTER_AREA)
+        straight = np.asarray(cv2.resize(straight, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         centred = shift(-0.5, -0.5) @ scale(1 / ratio[0], 1 / ratio[1]) @ shift(0.5, 0.5)
         matrix = matrix @ np.linalg.inv(centred)
-    colour = cv2.warpAffine(
-        np.ascontiguousarray(straight[..., :3]), matrix[:2], size,
-        flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
-    alpha = cv2.warpAffine(np.ascontiguousarray(straight[..., 3]), matrix[:2], size, flags=cv2.INTER_CUBIC)
+    colour, alpha = np.ascontiguousarray(straight[..., :3]), np.ascontiguousarray(straight[..., 3])
+    colour = warped(colour, matrix, size, flags=cv2.INTER_LANCZOS4, border=cv2.BORDER_REPLICATE)
+    alpha = warped(alpha, matrix, size, flags=cv2.INTER_CUBIC)
     if enlargement > 1:
         soft = cv2.GaussianBlur(colour, (0, 0), 0.6 * enlargement)
-        colour = cv2.addWeighted(colour, 1.45, soft, -0.45, 0)
+        colour = np.asarray(cv2.addWeighted(colour, 1.45, soft, -0.45, 0), dtype=np.uint8)
     return premultiply(np.dstack([colour, alpha]))
 
 

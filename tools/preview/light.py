@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tools.contracts import RGBAImage
 
@@ -26,16 +25,16 @@ class Light:
 
     def on(self, premultiplied: RGBAImage) -> RGBAImage:
         """A piece with premultiplied alpha as it looks in this light."""
-        return self._shone(premultiplied, np.float32(self.colour))
+        return self._shone(premultiplied, self.colour)
 
     def sided(self, premultiplied: RGBAImage) -> RGBAImage:
         """Scenery, which has its colours already, a little lighter on the side that the light comes from."""
-        return self._shone(premultiplied, np.float32((1, 1, 1)))
+        return self._shone(premultiplied, (1.0, 1.0, 1.0))
 
-    def _shone(self, premultiplied: RGBAImage, colour: NDArray[np.float32]) -> RGBAImage:
+    def _shone(self, premultiplied: RGBAImage, colour: tuple[float, float, float]) -> RGBAImage:
         across = 1 + SIDE * self.side * np.linspace(-1, 1, premultiplied.shape[1], dtype=np.float32)
         lit = premultiplied.astype(np.float32)
-        lit[..., :3] *= across[None, :, None] * colour
+        lit[..., :3] *= across[None, :, None] * np.array(colour, np.float32)
         lit[..., :3] = np.minimum(lit[..., :3], lit[..., 3:])
         return lit.round().astype(np.uint8)
 

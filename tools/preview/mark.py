@@ -23,5 +23,7 @@ def corner_mark(size: Size) -> Sprite:
     draw.rounded_rectangle((0, 0, width - 1, height - 1), radius=height / 2, fill=(24, 18, 32, 96))
     draw.text((room - left, room - top), WORD, font=font, anchor="ls", fill=(255, 252, 245, 235))
     sheet = np.zeros((size.height, size.width, 4), np.uint8)
-    sheet[size.height - gap - height : size.height - gap, size.width - gap - width : size.width - gap] = plate
+    sheet[size.height - gap - height : size.height - gap, size.width - gap - width : size.width - gap] = np.asarray(
+        plate
+    )
     return cut(premultiply(sheet))

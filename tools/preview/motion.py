@@ -40,27 +40,27 @@ def _verbs(*stems: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(stems)})(?:e?s|ing|ed)?\b", re.IGNORECASE)
 
 
+# fmt: off
 _MOVES: tuple[tuple[re.Pattern[str], Move, float, float], ...] = (
     (_verbs("run", "runn", "sprint", "rush", "race", "rac", "dash"), "across", 2.5, 0.02),
-    (_verbs("walk", "stroll", "wander", "march", "stride", "strid", "hike", "hik", "step", "stepp"), "across", 1.5, 0.012),
+    (_verbs("walk", "stroll", "wander", "march", "stride", "strid", "hike", "hik", "step"), "across", 1.5, 0.012),
     (_verbs("skate", "skat", "ski", "surf", "glide", "glid", "cross"), "across", 0.8, 0.008),
-    (_verbs("dance", "danc", "jump", "bounce", "bounc", "hop", "hopp", "celebrate", "celebrat", "cheer"), "bob", 1.7, 0.024),
+    (_verbs("dance", "danc", "jump", "bounce", "bounc", "hop", "hopp", "celebrate", "celebrat"), "bob", 1.7, 0.024),
     (_verbs("jog", "jogg", "cycle", "cycl", "pedal", "row", "climb"), "bob", 2.2, 0.018),
     (_verbs("ride", "rid", "drive", "driv", "sail", "swim", "swimm", "play", "drum", "strum"), "bob", 1.2, 0.014),
-    (_verbs("talk", "speak", "sing", "laugh", "work", "type", "typ", "cook", "paint", "eat", "drink"), "bob", 0.7, 0.006),
-)  # fmt: skip
+    (_verbs("talk", "speak", "sing", "laugh", "work", "type", "typ", "cook", "paint", "eat"), "bob", 0.7, 0.006),
+)
+# fmt: on
 """Verbs, the move that they ask for, its pace and its depth. Any other verb is a turn of the head."""
 
-_CAMERA: tuple[tuple[re.Pattern[str], CameraMove], ...] = tuple(
-    (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), move)
-    for words, move in (
-        (r"(?:pull|zoom|doll|track|mov)\w*\s+(?:slowly\s+)?(?:out|back|away)", "pull out"),
-        (r"(?:push|zoom|doll)\w*\s+(?:slowly\s+)?(?:in|closer)", "push in"),
-        (r"pan\w*\s+(?:\w+\s+){0,4}?left", "pan left"),
-        (r"pan(?:s|ning)?", "pan right"),
-        (r"camera\s+(?:\w+\s+)?(?:follow|track)\w*|(?:follow|track)\w*\s+(?:shot|her|him|them)", "follow"),
-    )
-)
+_CAMERA: dict[CameraMove, re.Pattern[str]] = {
+    "pull out": re.compile(r"\b(?:pull|zoom|doll|track|mov)\w*\s+(?:slowly\s+)?(?:out|back|away)\b", re.IGNORECASE),
+    "push in": re.compile(r"\b(?:push|zoom|doll)\w*\s+(?:slowly\s+)?(?:in|closer)\b", re.IGNORECASE),
+    "pan left": re.compile(r"\bpan\w*\s+(?:\w+\s+){0,4}?left\b", re.IGNORECASE),
+    "pan right": re.compile(r"\bpan(?:s|ning)?\b", re.IGNORECASE),
+    "follow": re.compile(r"\b(?:camera|shot)\s+(?:\w+\s+)?(?:follow|track)|\btracking shot\b", re.IGNORECASE),
+}
+"""In the order in which they are looked for."""
 
 _TO_RIGHT = re.compile(r"\b(?:to|towards?)\s+the\s+right\b|\bleft\s+to\s+right\b|\brightwards?\b", re.IGNORECASE)
 _TO_LEFT = re.compile(r"\b(?:to|towards?)\s+the\s+left\b|\bright\s+to\s+left\b|\bleftwards?\b", re.IGNORECASE)
@@ -78,7 +78,7 @@ def motion_of(prompt: str) -> Motion:
     _, move, pace, depth = min(found, default=(0, "turn", 0.0, 0.0))
     if _TOWARDS.search(prompt):
         move, pace, depth = "towards", max(pace, 1.4), max(depth, 0.012)
-    named = next((name for pattern, name in _CAMERA if pattern.search(prompt)), None)
+    named = next((name for name, pattern in _CAMERA.items() if pattern.search(prompt)), None)
     return Motion(
         move=move,
         pace=pace,

@@ -88,7 +88,8 @@ class Performance:
     def _towards(self, pose: Pose, seconds: float) -> Pose:
         nearer = _APPROACH[self._stage.framing] * ease_in(seconds / self._stage.seconds) if self._stage.seconds else 0.0
         stride = 0.8 * self._motion.pace * gone(seconds, STARTING)
-        return self._stepping(replace(pose, nearer=nearer, towards=True), stride, seconds)
+        x = 0.3 * (self._stage.width / 2 - self._stage.eyes[0]) * nearer / _APPROACH[self._stage.framing]
+        return self._stepping(replace(pose, x=x, nearer=nearer, towards=True), stride, seconds)
 
     def _stepping(self, pose: Pose, stride: float, seconds: float) -> Pose:
         starting = ease(seconds / STARTING)

@@ -150,7 +150,7 @@ def _ground_shadow(width: float) -> Sprite:
     y, x = np.mgrid[-half[1] : half[1] + 1, -half[0] : half[0] + 1].astype(np.float32)
     away = (x / half[0]) ** 2 + (y / half[1]) ** 2
     alpha = cv2.GaussianBlur(0.5 * np.clip(1 - away, 0, 1), (0, 0), 1.5)[..., None]
-    pixels = np.dstack([alpha * np.float32(SHADE), alpha * 255]).round().astype(np.uint8)
+    pixels = np.dstack([alpha * SHADE, alpha * 255]).round().astype(np.uint8)
     return Sprite(pixels, shift(-half[0], -half[1]))
 
 

@@ -13,8 +13,8 @@ from tools.preview.geometry import Matrix, shift
 
 Alpha = NDArray[np.uint8]
 
-PAPER = (250, 247, 240)
-SHADE = (26, 18, 34)
+PAPER = np.array((250, 247, 240), np.float32)
+SHADE = np.array((26, 18, 34), np.float32)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def backing(alpha: Alpha, edge: float, fall: tuple[float, float]) -> Sprite:
     paper = cv2.GaussianBlur(np.clip(edge + 0.5 - apart, 0, 1), (0, 0), 0.7)
     fallen = cv2.warpAffine(paper, shift(*fall)[:2], paper.shape[::-1])
     shadow = cv2.GaussianBlur(fallen, (0, 0), edge * 1.7) * 0.42 * (1 - paper)
-    colour = paper[..., None] * np.float32(PAPER) + shadow[..., None] * np.float32(SHADE)
+    colour = paper[..., None] * PAPER + shadow[..., None] * SHADE
     pixels = np.dstack([colour, (paper + shadow) * 255]).round().clip(0, 255).astype(np.uint8)
     sprite = cut(pixels)
     return Sprite(sprite.pixels, shift(-pad, -pad) @ sprite.matrix)
@@ -65,8 +65,19 @@ def lay(picture: RGBImage, sprite: Sprite, matrix: Matrix) -> None:
     bottom = min(int(np.ceil(corners[1].max())) + 1, picture.shape[0])
     if left >= right or top >= bottom:
         return
-    seen = cv2.warpAffine(sprite.pixels, (shift(-left, -top) @ whole)[:2], (right - left, bottom - top))
+    seen = warped(sprite.pixels, shift(-left, -top) @ whole, (right - left, bottom - top))
     blend(picture[top:bottom, left:right], seen)
+
+
+def warped(
+    pixels: RGBImage,
+    matrix: Matrix,
+    size: tuple[int, int],
+    flags: int = cv2.INTER_LINEAR,
+    border: int = cv2.BORDER_CONSTANT,
+) -> RGBImage:
+    """What ``matrix`` makes of the pixels, in a picture of ``size`` (width, height)."""
+    return np.asarray(cv2.warpAffine(pixels, matrix[:2], size, flags=flags, borderMode=border), dtype=np.uint8)
 
 
 def blend(picture: RGBImage, premultiplied: RGBAImage) -> None:
