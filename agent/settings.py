@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tools.errors import InputError
 
@@ -81,6 +82,11 @@ class Settings(Recipe, BaseSettings):
         60, ge=0, le=600, description="Seconds that a cancelled call may take to stop before its worker is killed."
     )
     token: SecretStr | None = Field(None, description="Bearer token of the HTTP server.")
+    roots: Annotated[list[Path], NoDecode] = Field(
+        [],
+        description="Folders that MCP clients may take photos from, besides Pictures, Downloads, Desktop and the "
+        "server's working folder; parted as in PATH.",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -93,14 +99,24 @@ class Settings(Recipe, BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, PresetSource(settings_cls)
 
+    @field_validator("roots", mode="before")
+    @classmethod
+    def _parted(cls, value: object) -> object:
+        return [root for root in value.split(os.pathsep) if root] if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _absolute(self) -> Settings:
         for name in ("home", "videos"):
-            object.__setattr__(self, name, Path(getattr(self, name)).expanduser().absolute())
+            object.__setattr__(self, name, _absolute_path(getattr(self, name)))
+        object.__setattr__(self, "roots", [_absolute_path(root) for root in self.roots])
         return self
 
     def recipe(self) -> Recipe:
         return Recipe(**{name: getattr(self, name) for name in Recipe.model_fields})
+
+
+def _absolute_path(path: Path) -> Path:
+    return path.expanduser().absolute()
 
 
 def preset_names() -> list[str]:
