@@ -180,9 +180,10 @@ class _Run:
         finally:
             self.over.set()
             listener.join()
-        self.engine.store.write(self.row, **ended)
+        self.engine.store.held(self.row)
         if ended["status"] != "queued":
             self._tidy()
+        self.engine.store.write(self.row, **ended)
 
     def _outcome(self) -> dict[str, Any]:
         try:
