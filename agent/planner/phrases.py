@@ -1,0 +1,184 @@
+"""A shallow reading of English: which words of a sentence act, and which noun phrases they leave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.planner.verbs import Verb, looks_like_participle, verb
+from agent.planner.words import lexicon
+
+Tag = Literal["noun", "verb", "determiner", "pronoun", "preposition", "conjunction", "adverb", "number", "stop"]
+
+_TOKEN = re.compile(r"\"[^\"]*\"|[^\W_]+(?:['-][^\W_]+)*|[,.;:!?()]")
+_STARTS = ("determiner", "preposition", "pronoun", "adverb", "conjunction", "stop")
+
+
+@dataclass(frozen=True)
+class Token:
+    """One word, quotation or mark of a sentence; ``start`` and ``end`` are its place in the text."""
+
+    text: str
+    tag: Tag
+    start: int
+    end: int
+    verb: Verb | None = None
+
+    @property
+    def low(self) -> str:
+        return self.text.lower()
+
+
+@dataclass(frozen=True)
+class NounPhrase:
+    """``text`` is without its determiner; ``led_by`` is the preposition or the verb's base right before it, or ``""``.
+
+    ``first`` counts tokens from the sentence's start; ``owner`` is the possessive that stood before it.
+    """
+
+    text: str
+    led_by: str
+    first: int
+    owner: str = ""
+    determiner: str = ""
+
+    @property
+    def head(self) -> str:
+        """The words that say what the thing is: those before the first preposition inside."""
+        return re.split(r" (?:of|with|in|on|for|to) ", self.text)[0]
+
+
+def _closed_class(low: str) -> Tag | None:
+    groups: tuple[tuple[str, Tag], ...] = (
+        ("function.determiners", "determiner"),
+        ("function.pronouns", "pronoun"),
+        ("function.prepositions", "preposition"),
+        ("function.conjunctions", "conjunction"),
+        ("function.adverbs", "adverb"),
+        ("function.numbers", "number"),
+    )
+    for name, tag in groups:
+        if low in lexicon(name).entries:
+            return tag
+    if low.isdigit():
+        return "number"
+    return "adverb" if low.endswith("ly") and len(low) > 4 and low not in {"family", "early", "butterfly", "jelly"} else None
+
+
+def is_person(word: str) -> bool:
+    return word.lower() in lexicon("people.women", "people.men", "people.anyone", "people.roles")
+
+
+def _is_modifier_before(following: str | None) -> bool:
+    return following is not None and _closed_class(following) is None and following.isalpha()
+
+
+def _participle(known: Verb | None, before: Token | None, following: str | None) -> bool:
+    """Whether an -ing word acts here, rather than describe the noun after it."""
+    if before is not None and before.tag == "determiner":
+        return False
+    if not _is_modifier_before(following):
+        return True
+    if before is not None and before.tag == "preposition" and before.low not in {"while", "after", "before", "from", "by"}:
+        return False
+    if before is not None and before.tag == "noun" and before.low in lexicon("function.adjectives").entries:
+        return False
+    return not (known and known.base in lexicon("verbs.ambient").entries) or (before is not None and before.tag == "noun")
+
+
+def _finite(word: str, known: Verb, before: Token | None, following: str | None) -> bool:
+    """Whether a word that can be a base form, third person or past acts here."""
+    if before is None or before.tag == "stop":
+        starts_order = following is None or _closed_class(following) in {"preposition", "determiner", "adverb", "pronoun"}
+        return word not in lexicon("verbs.nouns_first").entries and (known.form == "third" or starts_order) and not (
+            known.form == "past" and _is_modifier_before(following)
+        )
+    if before.tag in {"determiner", "number"} or before.low in {"of", "with", "at", "in", "on", "into"}:
+        return False
+    if before.low in {"to", "will", "can", "would", "could", "should", "must", "may", "might", "let", "make", "n't", "not"}:
+        return True
+    if before.tag == "preposition":
+        return before.low in {"as", "while", "up", "down", "out", "off"} and known.form == "third"
+    if before.tag == "pronoun" or is_person(before.low) or before.low == "camera":
+        return True
+    if known.form == "past":
+        return not _is_modifier_before(following) or before.tag != "noun"
+    if word in lexicon("verbs.nouns_first").entries:
+        return before.tag == "verb" and before.low not in {"and", "or"} and False
+    if known.form == "third":
+        return before.low not in lexicon("function.adjectives").entries
+    # A base form after a plural noun: "waves crash"; elsewhere it is a noun.
+    return before.tag == "noun" and before.low.endswith("s") and not _is_modifier_before(following)
+
+
+def _open_class(word: str, before: Token | None, following: str | None) -> Tag:
+    low = word.lower()
+    if low in lexicon("verbs.auxiliaries").entries or low == "wearing":
+        return "verb"
+    pair = f"{low} {following}" if following else low
+    if low in lexicon("verbs.ing_nouns").entries or pair in lexicon("verbs.ing_nouns").entries:
+        return "noun"
+    known = verb(low)
+    if low.endswith("ing") and (known or looks_like_participle(low)):
+        return "verb" if _participle(known, before, following) else "noun"
+    if known:
+        return "verb" if _finite(low, known, before, following) else "noun"
+    unknown_after_person = before is not None and (is_person(before.low) or before.low in {"she", "he", "who"})
+    return "verb" if unknown_after_person and low.endswith("s") and not low.endswith("ss") else "noun"
+
+
+def tag(text: str) -> list[Token]:
+    """The tokens of a text, each with what it does there."""
+    tokens: list[Token] = []
+    matches = list(_TOKEN.finditer(text))
+    for index, match in enumerate(matches):
+        word = match.group()
+        following = matches[index + 1].group().lower() if index + 1 < len(matches) else None
+        before = tokens[-1] if tokens else None
+        if not word[0].isalnum():
+            kind: Tag = "noun" if word[0] == '"' else "stop"
+        else:
+            kind = _closed_class(word.lower()) or _open_class(word, before, following)
+        tokens.append(Token(word, kind, match.start(), match.end(), verb(word) if kind == "verb" else None))
+    return tokens
+
+
+def _joins(tokens: list[Token], index: int, words: list[str]) -> bool:
+    """Whether a token inside a noun phrase ties two halves of it together: "field of flowers", "black and white coat"."""
+    if not words or index + 1 >= len(tokens):
+        return False
+    low, following = tokens[index].low, tokens[index + 1]
+    if low == "of":
+        return following.tag in {"noun", "determiner", "number"}
+    describing = lexicon("function.adjectives", "clothes.colours").entries
+    return low in {"and", ","} and words[-1] in describing and following.tag == "noun" and following.low in describing
+
+
+def noun_phrases(tokens: list[Token]) -> Iterable[NounPhrase]:
+    """The noun phrases in order. Verbs, pronouns and adverbs are in none of them."""
+    words: list[str] = []
+    first, led_by, owner, determiner = 0, "", "", ""
+    for index, token in enumerate(tokens):
+        if token.tag in {"noun", "number"} or (_joins(tokens, index, words)):
+            if not words:
+                first = index
+            words.append(token.low)
+            continue
+        if token.tag == "determiner" and words and words[-1] == "of":
+            continue
+        if words:
+            yield NounPhrase(" ".join(words).replace(" ,", ","), led_by, first, owner, determiner)
+            words, led_by, owner, determiner = [], "", "", ""
+        if token.tag == "determiner":
+            determiner = token.low
+            owner = token.low if token.low in {"my", "your", "our", "their", "his", "her", "its"} else ""
+        elif token.tag == "preposition":
+            led_by = token.low
+        elif token.tag == "verb":
+            led_by = token.verb.base if token.verb else token.low
+        elif token.tag == "stop":
+            led_by = ""
+    if words:
+        yield NounPhrase(" ".join(words), led_by, first, owner, determiner)

@@ -1,0 +1,65 @@
+"""The Spatial Semantic Parser: what the first frame shows, as comma phrases."""
+
+from __future__ import annotations
+
+from agent.planner.language import Source, words_of
+from agent.planner.scene import Shown, look_of, shown_in
+from agent.planner.subject import Subject, without_framing
+from agent.planner.validators import Context, check_phrase, check_spatial
+from tools.contracts import Presentation
+from tools.framing import framing_phrases
+
+LONGEST = 36
+"""Words of a first spatial prompt: room for a revision within CLIP's 77 tokens, and one changed word still counts."""
+
+_SHARE = {"face": 3, "clothing": 3, "environment": 5}
+
+
+def framing_words(source: Source) -> str:
+    """The user's own framing phrase, the last where they named several; the paper's where they named none."""
+    named = framing_phrases(source.text)
+    return named[-1].lower() if named else "close-up"
+
+
+def joined(phrases: list[str]) -> str:
+    return ", ".join(phrases)
+
+
+def _chosen(shown: Shown, look: str, context: Context) -> list[str]:
+    """The phrases that fit, face first; from the end of the environment what does not fit goes."""
+    face = [look, *shown.face]
+    groups = (("face", face), ("clothing", shown.clothing), ("environment", shown.environment))
+    chosen: list[str] = []
+    room = LONGEST - 6
+    for name, phrases in groups:
+        fitting = [phrase for phrase in phrases if not check_phrase(phrase, context)][: _SHARE[name]]
+        for index, phrase in enumerate(fitting):
+            size = len(words_of(phrase))
+            keeps_room = 0 if name == "environment" else 6
+            if index == 0 or size <= room - keeps_room:
+                chosen.append(phrase)
+                room -= size
+    return chosen[:9]
+
+
+def spatial_prompt(source: Source, subject: Subject, presentation: Presentation) -> str:
+    """Starts with the subject and ends with one framing phrase.
+
+    A prompt in a language that the lists cannot read is passed through between the two.
+    """
+    framing = framing_words(source)
+    context = Context(source.text, presentation)
+    if not source.english:
+        return _passed_through(source, presentation, framing)
+    shown = shown_in(source.text)
+    aside = [subject.aside] if subject.aside and not check_phrase(subject.aside, context) else []
+    phrases = [f"a {presentation}", *aside, *_chosen(shown, look_of(source.text), context)]
+    prompt = joined([*phrases, framing])
+    if any(violation.code == "unchanged" for violation in check_spatial(prompt, context)):
+        prompt = joined([*phrases, "soft even light", framing])
+    return prompt
+
+
+def _passed_through(source: Source, presentation: Presentation, framing: str) -> str:
+    words = " ".join(without_framing(source.text).replace(",", " ").replace(".", " ").split())
+    return joined([f"a {presentation}", words[:160].strip(), "natural expression", framing])

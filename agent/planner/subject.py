@@ -1,0 +1,190 @@
+"""Who a prompt is about, and who else is in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.planner.phrases import Token, is_person, tag
+from agent.planner.words import lexicon, singular
+from tools.contracts import Presentation
+from tools.framing import framing_phrases
+
+Kind = Literal["woman", "man", "anyone", "role", "first person", "name", "she", "he"]
+
+_PLAIN = frozenset({"woman", "man", "person", "lady", "female", "male", "human", "someone", "somebody", "individual", "guy",
+                    "subject", "figure", "character", "people", "gal", "dude", "bloke", "gentleman", "adult"})  # fmt: skip
+_OWN_NOUN: dict[Kind, Presentation] = {"woman": "woman", "man": "man", "she": "woman", "he": "man"}
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A person named in a text: ``start`` and ``end`` span the whole noun phrase, determiner included."""
+
+    kind: Kind
+    noun: str
+    described: tuple[str, ...]
+    determiner: str
+    start: int
+    end: int
+    plural: bool
+
+
+@dataclass(frozen=True)
+class Subject:
+    """``mention`` is ``None`` where the prompt names nobody; ``aside`` says what the user's own noun adds ("young", "a firefighter")."""
+
+    mention: Mention | None
+    aside: str
+    own_nouns: frozenset[str]
+    others: tuple[Mention, ...]
+
+    def has_other(self, presentation: Presentation) -> bool:
+        """Whether somebody else of that presentation is named."""
+        return any(_OWN_NOUN.get(other.kind) == presentation for other in self.others)
+
+
+def without_framing(text: str) -> str:
+    """The text with every framing phrase blanked out by spaces, so that places in it stay the same."""
+    for phrase in framing_phrases(text):
+        text = re.sub(rf"(?<![\w-]){re.escape(phrase)}(?![\w-])", " " * len(phrase), text, flags=re.IGNORECASE)
+    return text
+
+
+def _kind_of(token: Token, following: Token | None) -> Kind | None:
+    low = token.low
+    if token.tag == "pronoun":
+        named: tuple[tuple[str, Kind], ...] = (
+            ("people.first_person", "first person"), ("people.she", "she"), ("people.he", "he"),
+        )  # fmt: skip
+        pronoun = next((kind for name, kind in named if low in lexicon(name).entries), None)
+        return pronoun or ("anyone" if low in {"someone", "somebody"} else None)
+    if token.tag == "determiner":
+        return {"her": "she", "his": "he"}.get(low)  # type: ignore[return-value]
+    if low in {"i'm", "i've", "i'll", "i'd"}:
+        return "first person"
+    if token.tag != "noun":
+        return None
+    groups: tuple[tuple[str, Kind], ...] = (
+        ("people.women", "woman"), ("people.men", "man"), ("people.roles", "role"), ("people.anyone", "anyone"),
+    )  # fmt: skip
+    kind = next((kind for name, kind in groups if low in lexicon(name)), None)
+    if kind is None and token.text[:1].isupper() and low in lexicon("people.names").entries:
+        return "name"
+    return kind
+
+
+def _mention(tokens: Sequence[Token], index: int, kind: Kind) -> Mention:
+    first = index
+    if kind not in {"first person", "she", "he"}:
+        while first and (tokens[first - 1].tag in {"noun", "number"} or tokens[first - 1].low in {"very", "quite"}):
+            first -= 1
+    described = tuple(token.low for token in tokens[first:index])
+    determiner = ""
+    if first and tokens[first - 1].tag == "determiner" and kind not in {"first person", "she", "he"}:
+        first -= 1
+        determiner = tokens[first].low
+    noun = tokens[index].low
+    plural = (singular(noun) != noun and kind in {"woman", "man", "anyone", "role"}) or noun in {"couple", "we", "us"}
+    return Mention(kind, noun, described, determiner, tokens[first].start, tokens[index].end, plural)
+
+
+def mentions(text: str) -> list[Mention]:
+    """Every person named in the text, pronouns included, in order."""
+    tokens = tag(without_framing(text))
+    found: list[Mention] = []
+    for index, token in enumerate(tokens):
+        following = tokens[index + 1] if index + 1 < len(tokens) else None
+        kind = _kind_of(token, following)
+        if kind is None:
+            continue
+        describes_next = following is not None and following.tag == "noun" and kind not in {"she", "he", "first person", "name"}
+        if describes_next and following is not None and (is_person(following.low) or kind in {"role", "anyone"}):
+            continue
+        if describes_next and following is not None and following.low in lexicon("clothes.garments"):
+            continue
+        found.append(_mention(tokens, index, kind))
+    return found
+
+
+def _rank(mention: Mention, presentation: Presentation) -> int:
+    """How likely a mention is the person of the photo: 0 is surest."""
+    if mention.determiner == "no":
+        return 99
+    owned = mention.determiner in {"my", "his", "her", "their", "your"}
+    order: dict[Kind, int] = {"first person": 2, "role": 4, "anyone": 4, "name": 3, "woman": 6, "man": 6, "she": 5, "he": 5}
+    rank = order[mention.kind]
+    if mention.kind in {"woman", "man"} and presentation in {mention.kind, "person"}:
+        rank = 3 if owned else 1
+    if mention.plural:
+        rank += 1
+    return rank
+
+
+def _joined(words: Sequence[str]) -> str:
+    if "old" in words and any(word in {"year", "years"} for word in words):
+        return " ".join("years" if word == "year" else word for word in words)
+    loose = all(word in lexicon("function.adjectives").entries or "-" in word for word in words)
+    if not loose or len(words) < 2:
+        return " ".join(words)
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 2 else " and ".join(words)
+
+
+def with_article(noun_phrase: str) -> str:
+    """The phrase with the indefinite article that its sound asks for."""
+    silent = re.match(r"(?i)(?:[aeio]|u(?!ni|s|k)|hono|hour|heir)", noun_phrase)
+    return f"{'an' if silent and not re.match(r'(?i)one|once', noun_phrase) else 'a'} {noun_phrase}"
+
+
+def _aside(mention: Mention, presentation: Presentation) -> str:
+    """What the user's own noun says beyond "a woman", as words that stand between commas."""
+    if mention.kind in {"first person", "she", "he", "name"}:
+        return ""
+    words = [word for word in mention.described if not is_person(word) and word not in {"single", "lone", "one", "only"}]
+    if mention.plural:
+        group = " ".join([*words, mention.noun])
+        return f"one of {group}" if mention.determiner or words else f"one of several {group}"
+    contradicts = mention.kind in {"woman", "man"} and mention.kind != presentation and presentation != "person"
+    noun = mention.noun
+    if noun in _PLAIN or contradicts:
+        return _joined(words)
+    roles = [word for word in mention.described if word in lexicon("people.roles")]
+    return with_article(" ".join([*words, *roles, noun]))
+
+
+def _same_person(other: Mention, chosen: Mention) -> bool:
+    if other.kind in {"first person", "she", "he", "name"}:
+        return True
+    if other.determiner == "no":
+        return True
+    return not other.plural and (other.determiner == "the" or other.determiner == "") and (
+        other.noun == chosen.noun or other.noun in _PLAIN and other.kind in {chosen.kind, "anyone"}
+    )
+
+
+def subject_of(text: str, presentation: Presentation) -> Subject:
+    """The mention that is the person of the photo, and the others who are not."""
+    found = [mention for mention in mentions(text) if mention.determiner != "no"]
+    if not found:
+        return Subject(None, "", frozenset(), ())
+    chosen = min(found, key=lambda mention: (_rank(mention, presentation), mention.start))
+    others = tuple(other for other in found if other is not chosen and not _same_person(other, chosen))
+    own = frozenset({chosen.noun, *(word for word in chosen.described if is_person(word))})
+    return Subject(chosen, _aside(chosen, presentation), own, others)
+
+
+def presentation_in(prompt: str) -> Presentation | None:
+    """How the user's words alone name the person; ``None`` where they do not say, or name a woman and a man.
+
+    Someone named as belonging to another ("her husband") does not count, and in the first person no noun does.
+    """
+    found = mentions(prompt)
+    if any(mention.kind == "first person" for mention in found):
+        return None
+    named = [mention for mention in found if mention.determiner not in {"her", "his", "their", "your"}]
+    said = {_OWN_NOUN[mention.kind] for mention in named if mention.kind in {"woman", "man"}}
+    if not said:
+        said = {_OWN_NOUN[mention.kind] for mention in named if mention.kind in {"she", "he"}}
+    return said.pop() if len(said) == 1 else None

@@ -1,0 +1,122 @@
+"""The planner's word lists. They are data: the TOML files beside this module, read once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Words and fixed phrases, all in lower case; a noun's plural is found without being listed."""
+
+    entries: frozenset[str]
+    pattern: re.Pattern[str]
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and (word in self.entries or singular(word) in self.entries)
+
+    def find(self, text: str) -> list[str]:
+        """Every entry in the text, in order, in lower case, longest match first."""
+        return [match.group(1).lower() for match in self.pattern.finditer(text)]
+
+    def matches(self, text: str) -> bool:
+        return self.pattern.search(text) is not None
+
+    def ends(self, text: str) -> bool:
+        """Whether the text's last words are an entry: the head of an English noun phrase."""
+        return any(match.end() == len(text) for match in self.pattern.finditer(text))
+
+    def without(self, text: str) -> str:
+        """The text with every entry taken out and the spaces mended."""
+        return " ".join(self.pattern.sub(" ", text).split())
+
+
+class Mood(NamedTuple):
+    """What words of a prompt show on a face: in the first frame (``look``) and over time (``life``)."""
+
+    words: Lexicon
+    look: str
+    life: str
+
+
+_PLURALS = {
+    "men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot", "teeth": "tooth",
+    "wolves": "wolf", "leaves": "leaf", "scarves": "scarf", "knives": "knife", "lives": "life", "wives": "wife",
+}  # fmt: skip
+
+
+@cache
+def singular(word: str) -> str:
+    """The singular of a noun, as well as rules can tell; a word that is none comes back unchanged."""
+    if word in _PLURALS:
+        return _PLURALS[word]
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "sses", "xes", "zes")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
+        return word[:-1]
+    return word
+
+
+@cache
+def _table(file: str) -> dict[str, Any]:
+    return tomllib.loads(files(__name__).joinpath(f"{file}.toml").read_text("utf-8"))
+
+
+def _entries(text: str) -> list[str]:
+    return [entry for entry in (" ".join(part.split()) for part in re.split(r"[,\n]", text)) if entry]
+
+
+def lexicon_of(entries: list[str]) -> Lexicon:
+    """A lexicon of these words and phrases, matched as whole words without regard to case."""
+    ordered = sorted(set(entries), key=lambda entry: (-len(entry), entry))
+    either = "|".join(re.escape(entry) + ("(?:e?s)?" if entry[-1:].isalpha() else "") for entry in ordered) or r"(?!)"
+    pattern = re.compile(rf"(?<![\w-])({either})(?![\w-])", re.IGNORECASE)
+    return Lexicon(frozenset(ordered), pattern)
+
+
+@cache
+def lexicon(*names: str) -> Lexicon:
+    """The lists named ``file.list``, as one."""
+    entries: list[str] = []
+    for name in names:
+        file, key = name.split(".")
+        entries += _entries(_table(file)[key])
+    return lexicon_of(entries)
+
+
+@cache
+def listed(name: str) -> tuple[str, ...]:
+    """The entries of one list in the order of the file."""
+    file, key = name.split(".")
+    return tuple(_entries(_table(file)[key]))
+
+
+@cache
+def moods() -> tuple[Mood, ...]:
+    """Every mood in order; the last has no words and fits any prompt."""
+    return tuple(Mood(lexicon_of(_entries(row["words"])), row["look"], row["life"]) for row in _table("face")["moods"])
+
+
+@cache
+def implied_places() -> dict[str, str]:
+    """The ground that an activity brings with it where the user names none, by the verb's base."""
+    return dict(_table("scene")["implied"])
+
+
+@cache
+def lifted_covers() -> tuple[tuple[Lexicon, str], ...]:
+    """What covers a face, and how it is worn so that the face shows."""
+    return tuple((lexicon_of(_entries(words)), worn) for words, worn in _table("revision")["lifts"].items())
+
+
+@cache
+def because() -> dict[str, str]:
+    """The reason that a user is told, by the cause of a diagnosis."""
+    return dict(_table("revision")["because"])
