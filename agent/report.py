@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -22,8 +22,8 @@ SKETCH_NOTICE = (
     "score lower."
 )
 
-Similarity = Annotated[float, Field(le=1.0)]
-"""1 is the same face; comparable only within one recogniser."""
+Similarity = float
+"""1 is the same face, lower is less alike; comparable only within one recogniser."""
 
 
 class Part(BaseModel):
