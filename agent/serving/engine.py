@@ -1,0 +1,40 @@
+"""The job engine behind the server, which belongs to the server and never to a request."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from agent.settings import Settings
+from tools.errors import SteadfaceError
+
+if TYPE_CHECKING:
+    from agent.jobs import JobEngine
+
+
+class LateEngine:
+    """Imports and starts the engine at its first use: LangGraph and SQLAlchemy take longer than a client waits for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._starting = threading.Lock()
+        self._engine: JobEngine | None = None
+        self._closed = False
+
+    def get(self) -> JobEngine:
+        """The engine, running; it goes on with jobs that an earlier process left. Blocks while it starts."""
+        with self._starting:
+            if self._closed:
+                raise SteadfaceError("The server is stopping; ask again once it is back.")
+            if self._engine is None:
+                from agent.jobs import JobEngine
+
+                self._engine = JobEngine(self.settings).__enter__()
+            return self._engine
+
+    def close(self) -> None:
+        """End the engine and its workers; a running job goes back to its place in the queue."""
+        self._closed = True
+        engine = self._engine
+        if engine is not None:
+            engine.close()

@@ -1,0 +1,126 @@
+"""The one shape in which a job is told: short text, one picture, one link, and the same facts as data.
+
+Some clients show the model only the data and others only the text, so each holds everything needed to go on.
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+from pydantic import Field
+
+from agent.serving.reach import Reach
+from agent.settings import Settings
+from agent.views import Delivered, JobError, JobView
+
+SCHEME = "steadface"
+WAIT = 45
+"""Seconds that a call may wait by default: the most impatient clients give up after 60."""
+
+
+class VideoJob(JobView):
+    """A job, what it made, and what to do next."""
+
+    message: str = Field(description="what is going on, in one line")
+    next_step: str | None = Field(None, description="the call to make next, where there is one")
+    video_uri: str | None = Field(None, description="the video as a resource of this server")
+
+
+def job_uri(job_id: str, name: str) -> str:
+    return f"{SCHEME}://jobs/{job_id}/{name}"
+
+
+def job_of(view: JobView, settings: Settings, reach: Reach) -> VideoJob:
+    """The job as this caller may see it."""
+    told = view if reach.shows_paths else _without_folders(view, settings)
+    return VideoJob(
+        **told.model_dump(),
+        message=told.line,
+        next_step=None if view.ended else f'call get_video_job(job_id="{view.job_id}", wait_seconds={WAIT})',
+        video_uri=job_uri(view.job_id, "video.mp4") if view.result else None,
+    )
+
+
+def result_of(view: JobView, settings: Settings, reach: Reach) -> CallToolResult:
+    """The result of a call about one job: its text first, then a finished job's contact sheet and link."""
+    job = job_of(view, settings, reach)
+    content: list[ContentBlock] = [TextContent(type="text", text=_text(job))]
+    if view.result is not None:
+        content += _media(view.job_id, view.result)
+    return CallToolResult(
+        content=content, structured_content=job.model_dump(mode="json"), is_error=view.status == "failed"
+    )
+
+
+def plainly(sentence: str, settings: Settings, reach: Reach) -> str:
+    """A sentence as this caller may read it: over a network without the folders of this machine."""
+    if reach.shows_paths:
+        return sentence
+    for folder in (settings.home, settings.videos, Path.home()):
+        sentence = sentence.replace(str(folder), folder.name)
+    return sentence
+
+
+def _text(job: VideoJob) -> str:
+    if job.result is not None:
+        return "\n".join(_finished(job.job_id, job.result))
+    if job.error is not None:
+        attached = [f"{label.replace('_', ' ')}: {path}" for label, path in job.error.attachments.items()]
+        return "\n".join([job.error.message, *attached, f"Job: {job.job_id}"])
+    lines = [
+        f"Job {job.job_id} is {job.status}: {job.message}." if job.next_step else f"Job {job.job_id}: {job.status}."
+    ]
+    return "\n".join([*lines, f"Next: {job.next_step}"] if job.next_step else lines)
+
+
+def _finished(job_id: str, result: Delivered) -> list[str]:
+    attempts = "1 attempt" if result.attempts == 1 else f"{result.attempts} attempts"
+    first = "no first frame"
+    if result.first_frame_similarity is not None:
+        verdict = "passed" if result.first_frame_passed else "did not pass"
+        first = f"first frame {result.first_frame_similarity:.3f}, {verdict} the gate, {attempts}"
+    skip = "no face" if result.identity_skip is None else f"{result.identity_skip:.3f}"
+    sketch = "This is a preview: an animatic whose pixels are a sketch, not a photorealistic video."
+    return [
+        *(f"Warning: {warning}" for warning in result.warnings),
+        *([sketch] if result.sketch else []),
+        f"Video: {result.video} ({result.seconds:.1f} s, {result.width}x{result.height})",
+        f"Report: {result.page}",
+        f"Identity similarity ({result.recogniser}): {first}; "
+        f"video identity_skip {skip}, identity_zero {result.identity_zero:.3f}, face_rate {result.face_rate:.2f}",
+        f"Seed: {result.seed}. Job: {job_id}",
+    ]
+
+
+def _media(job_id: str, result: Delivered) -> list[ContentBlock]:
+    """The contact sheet and the link, as far as the files are still where they were delivered."""
+    content: list[ContentBlock] = []
+    sheet, video = Path(result.contact_sheet), Path(result.video)
+    if sheet.is_file():
+        picture = base64.b64encode(sheet.read_bytes()).decode()
+        content.append(ImageContent(type="image", data=picture, mime_type="image/jpeg"))
+    if video.is_file():
+        link = job_uri(job_id, video.name)
+        size = video.stat().st_size
+        content.append(ResourceLink(type="resource_link", uri=link, name=video.name, mime_type="video/mp4", size=size))
+    return content
+
+
+def _without_folders(view: JobView, settings: Settings) -> JobView:
+    """File names alone, for a caller on another machine."""
+    result, error = view.result, view.error
+    if result is not None:
+        paths = {
+            name: getattr(result, name)
+            for name in ("folder", "video", "first_frame", "contact_sheet", "report", "page")
+        }
+        result = result.model_copy(update={name: Path(path).name for name, path in paths.items() if path})
+    if error is not None:
+        error = JobError(
+            kind=error.kind,
+            message=plainly(error.message, settings, Reach.NETWORK),
+            attachments={label: Path(path).name for label, path in error.attachments.items()},
+        )
+    return view.model_copy(update={"result": result, "error": error})

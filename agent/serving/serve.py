@@ -1,0 +1,95 @@
+"""``steadface serve``: MCP on standard input and output, or on HTTP with ``--http``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from tools.errors import InputError
+
+if TYPE_CHECKING:
+    from agent.serving.engine import LateEngine
+
+
+def main(argv: Sequence[str]) -> None:
+    options = _parser().parse_args(argv)
+    try:
+        if options.http:
+            _serve_http(options.host, options.port, options.allow_host)
+        else:
+            _serve_stdio()
+    except InputError as error:
+        print(f"steadface: {error}", file=sys.stderr)  # noqa: T201 - standard output is the protocol's
+        sys.exit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="steadface serve", description="Serve MCP on standard input and output.")
+    parser.add_argument("--http", action="store_true", help="serve streamable HTTP instead")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; others need STEADFACE_TOKEN")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes any free one")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a name by which callers know this machine"
+    )
+    return parser
+
+
+def _serve_stdio() -> None:
+    with _standard_output_kept_clean():
+        from agent.serving.engine import LateEngine
+        from agent.serving.reach import Reach
+        from agent.serving.server import build_server
+        from agent.settings import load_settings
+
+        engine = LateEngine(load_settings())
+        server = build_server(engine, Reach.STDIO)
+    _close_on_signals(engine)
+    server.run("stdio")
+
+
+def _serve_http(host: str, port: int, names: list[str]) -> None:
+    from agent.serving.engine import LateEngine
+    from agent.serving.http import reach_of, serve_http
+    from agent.serving.server import build_server
+    from agent.settings import load_settings
+
+    settings = load_settings()
+    token = settings.token.get_secret_value() if settings.token else None
+    reach = reach_of(host, token)
+    try:
+        serve_http(build_server(LateEngine(settings), reach), host, port, token, names)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@contextmanager
+def _standard_output_kept_clean() -> Iterator[None]:
+    """Send to standard error what libraries print while they are imported; the transport does so from then on."""
+    assert isinstance(sys.stdout, TextIOWrapper)
+    sys.stdout.reconfigure(line_buffering=True)  # a line held back now would reach the client later
+    wire = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(wire, 1)
+        os.close(wire)
+
+
+def _close_on_signals(engine: LateEngine) -> None:
+    """End at once: a thread that reads standard input cannot be woken, so the loop would wait for the client."""
+
+    def close(number: int, _: FrameType | None) -> None:
+        engine.close()
+        os._exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, close)

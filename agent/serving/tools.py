@@ -1,0 +1,211 @@
+"""The tools of the MCP server. Each answers within its wait; jobs live in the engine and outlive the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Annotated, Any
+
+import anyio.to_thread
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from agent.serving.engine import LateEngine
+from agent.serving.reach import Reach
+from agent.serving.references import open_reference
+from agent.serving.results import WAIT, VideoJob, job_of, plainly, result_of
+from agent.serving.waiting import Vigil
+from agent.settings import load_settings, preset_names
+from tools.errors import SteadfaceError
+
+
+def _one_of(*words: str) -> WithJsonSchema:
+    """The choice as clients see it; what is not among them is refused in our own sentence, not in pydantic's."""
+    return WithJsonSchema({"type": "string", "enum": list(words)})
+
+
+ReferenceText = Annotated[
+    str,
+    Field(
+        description="Photo of the person: the full path of a file in Pictures, Downloads, Desktop or the working "
+        "folder, or the photo itself as a data:image/…;base64 URI of at most 3 MB. JPEG, PNG, WebP or HEIC."
+    ),
+]
+PromptText = Annotated[
+    str,
+    Field(
+        description="What the person does and where, in one or a few sentences: clothes, action, place, light, "
+        "expression, and how close the camera is (close-up, medium shot, full shot, wide shot)."
+    ),
+]
+ConsentBasis = Annotated[
+    str | None,
+    _one_of("self", "written", "licensed", "synthetic"),
+    Field(
+        description="Required: on what basis this likeness is used, as the user stated it. self: it is the user; "
+        "written: the person agreed in writing; licensed: a licence or the public domain allows it; synthetic: no "
+        "real person. Ask the user, never guess."
+    ),
+]
+FaceNumber = Annotated[int | None, Field(ge=1, description="In a group photo: which face, counted from 1 at the left.")]
+Seed = Annotated[
+    int | None, Field(ge=0, le=2**32 - 1, description="The same seed gives the same video; drawn when left out.")
+]
+PresetName = Annotated[
+    str | None,
+    _one_of(*preset_names()),
+    Field(description="Working set of models. preview: no GPU, a sketch (moving paper-cut collage), under a minute."),
+]
+OnGateFailure = Annotated[
+    str | None,
+    _one_of("best", "fail"),
+    Field(description="When no first frame is enough like the person: go on with the best and warn, or fail."),
+]
+JobId = Annotated[str, Field(description="As generate_identity_video or list_video_jobs gave it.")]
+WaitSeconds = Annotated[
+    float, Field(ge=0, le=600, description="Answer at the latest after this many seconds; the job goes on anyway.")
+]
+
+
+class JobList(BaseModel):
+    jobs: list[VideoJob] = Field(description="the newest first")
+
+
+class ServerInfo(BaseModel):
+    version: str
+    presets: dict[str, list[str]] = Field(description="what each preset is missing here; empty where it is ready")
+    default_preset: str
+    unfinished_jobs: int = Field(description="jobs that run or wait, of all callers")
+    device_busy: bool = Field(description="a worker of this server is on a call")
+    videos: str | None = Field(description="folder that finished videos are placed in")
+
+
+class VideoTools:
+    def __init__(self, engine: LateEngine, reach: Reach) -> None:
+        self._engine = engine
+        self._reach = reach
+
+    def add_to(self, server: MCPServer[None]) -> None:
+        begins = ToolAnnotations(
+            read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+        )
+        looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+        ends = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+        server.add_tool(self.generate_identity_video, title="Make a video of a person", annotations=begins)
+        server.add_tool(self.get_video_job, title="Look at a video job, or wait for it", annotations=looks)
+        server.add_tool(self.cancel_video_job, title="Cancel a video job", annotations=ends)
+        server.add_tool(self.list_video_jobs, title="List video jobs", annotations=looks)
+        server.add_tool(self.server_info, title="What this server can do", annotations=looks)
+
+    async def generate_identity_video(
+        self,
+        ctx: Context[Any],
+        reference: ReferenceText,
+        prompt: PromptText,
+        consent: ConsentBasis = None,
+        face: FaceNumber = None,
+        seed: Seed = None,
+        preset: PresetName = None,
+        on_gate_failure: OnGateFailure = None,
+        wait_seconds: WaitSeconds = WAIT,
+    ) -> Annotated[CallToolResult, VideoJob]:
+        """Make a short video of the person in a photo doing what the prompt says, and measure that it is still them.
+
+        Use it for "make a video of me (photo) surfing at dawn". The preset preview makes an animatic: a sketch for
+        storyboards and trials, which must be called that when it is shown. Returns the finished video with its
+        identity similarity and a contact sheet, or, after wait_seconds, status "running" with a job_id for
+        get_video_job. The job outlives the call.
+        """
+        vigil = Vigil(ctx, wait_seconds)
+        await vigil.tell("Taking the photo in")
+
+        def submit() -> str:
+            from agent.intent import prepare
+
+            settings = load_settings(preset=preset, on_gate_failure=on_gate_failure)
+            asked = prepare(
+                settings, prompt=prompt, consent=consent, source="asserted by client", seed=seed, out=None, face=face
+            )
+            png, name = open_reference(reference, settings, self._reach)
+            engine = self._engine.get()
+            return engine.submit(asked.with_image(engine.artifacts, png, name), settings.recipe())
+
+        with self._in_one_sentence():
+            job_id = await anyio.to_thread.run_sync(submit)
+            return await self._followed(vigil, job_id)
+
+    async def get_video_job(
+        self, ctx: Context[Any], job_id: JobId, wait_seconds: WaitSeconds = 0
+    ) -> Annotated[CallToolResult, VideoJob]:
+        """Look at a job: the finished video with its scores, or what it is doing now.
+
+        With wait_seconds=45 it waits for the end, which saves asking again and again.
+        """
+        with self._in_one_sentence():
+            return await self._followed(Vigil(ctx, wait_seconds), job_id)
+
+    async def cancel_video_job(self, job_id: JobId) -> Annotated[CallToolResult, VideoJob]:
+        """Stop a job that waits or runs; one that has ended stays as it is."""
+
+        def cancel() -> CallToolResult:
+            return result_of(self._engine.get().cancel(job_id), self._engine.settings, self._reach)
+
+        with self._in_one_sentence():
+            return await anyio.to_thread.run_sync(cancel)
+
+    async def list_video_jobs(
+        self, limit: Annotated[int, Field(ge=1, le=100)] = 20
+    ) -> Annotated[CallToolResult, JobList]:
+        """List the newest jobs with their status, prompt and, where finished, video and scores."""
+
+        def look() -> JobList:
+            views = self._engine.get().views(limit)
+            return JobList(jobs=[job_of(view, self._engine.settings, self._reach) for view in views])
+
+        with self._in_one_sentence():
+            found = await anyio.to_thread.run_sync(look)
+        lines = [f"{job.job_id}  {job.status}  {job.prompt[:80]}" for job in found.jobs]
+        return _result("\n".join(lines) or "There are no jobs yet.", found)
+
+    async def server_info(self) -> Annotated[CallToolResult, ServerInfo]:
+        """Tell the version, which presets can run here and what the others are missing, and how long the queue is."""
+
+        def look() -> ServerInfo:
+            from agent.doctor import readiness
+
+            engine = self._engine.get()
+            return ServerInfo(
+                version=metadata.version("steadface"),
+                presets=readiness(),
+                default_preset=engine.settings.preset,
+                unfinished_jobs=engine.store.unfinished(),
+                device_busy=engine.device_busy(),
+                videos=str(engine.settings.videos) if self._reach.shows_paths else None,
+            )
+
+        with self._in_one_sentence():
+            info = await anyio.to_thread.run_sync(look)
+        presets = [f"preset {name}: {' '.join(missing) or 'ready'}" for name, missing in info.presets.items()]
+        return _result("\n".join([f"Steadface {info.version}, {info.unfinished_jobs} unfinished jobs", *presets]), info)
+
+    async def _followed(self, vigil: Vigil, job_id: str) -> CallToolResult:
+        engine = await anyio.to_thread.run_sync(self._engine.get, abandon_on_cancel=True)
+        view = await vigil.keep(engine, job_id)
+        return await anyio.to_thread.run_sync(result_of, view, self._engine.settings, self._reach)
+
+    @contextmanager
+    def _in_one_sentence(self) -> Iterator[None]:
+        try:
+            yield
+        except SteadfaceError as error:
+            raise ToolError(plainly(str(error), self._engine.settings, self._reach)) from None
+
+
+def _result(text: str, data: BaseModel) -> CallToolResult:
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=data.model_dump(mode="json")
+    )
