@@ -138,9 +138,9 @@ class DlibAnalyzer:
 def head_pose(points: dict[str, tuple[float, float]]) -> tuple[float, float]:
     """Yaw and roll in degrees, from the four eye corners and the nose base.
 
-    Roll is the slope of the line through the eyes: within 1 degree up to 15, and up to 10 off from 20, where the landmarks
-    slip. Yaw is how far the nose base stands off the middle of the eyes, along that line: on the portrait in examples/,
-    turned by a model of the head, within 6 degrees of the truth up to 20, and within 8 up to 30.
+    Roll is the slope of the line through the eyes: within 1 degree up to 15, and up to 10 off from 20, where the
+    landmarks slip. Yaw is how far the nose base stands off the middle of the eyes, along that line: on the portrait in
+    examples/, turned by a model of the head, within 6 degrees of the truth up to 20, and within 8 up to 30.
     """
     corners = {name: np.array(point) for name, point in points.items()}
     nose = corners.pop("nose_base")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tools.contracts import CutOut, Face, RGBAImage, RGBImage
 from tools.matting.cameo import cameo
-from tools.matting.head import FACE, Head, grid, upright
+from tools.matting.head import FACE, Head, eyes, grid, upright
 from tools.matting.quality import faults, frontal
 
 ROUNDS = 4
@@ -20,7 +20,7 @@ SMOOTHING = 3.5
 """Standard deviation of the blur that rounds off the outline, in pixels of the upright picture."""
 
 INSET = 0.012
-"""How far the edge is drawn in, where hair and backdrop have mixed; in face box sides."""
+"""How far the edge is drawn in, where hair and backdrop have mixed; in heights of the face."""
 
 PURE = 0.9
 """Share of head from which a pixel keeps its own colour."""
@@ -36,13 +36,16 @@ class Scissors:
 
         The edge is soft over about one pixel. The same photo and face give the same pixels.
         """
-        tight = _tight(image, face) if frontal(face) else None
+        tight = _tight(image, face)
         return CutOut(cameo(image, face), "cameo") if tight is None else CutOut(tight, "grabcut")
 
 
 def _tight(image: RGBImage, face: Face) -> RGBAImage | None:
     """The photo with the outline of the head as alpha, or ``None`` where that is not to be trusted."""
-    head = upright(image, face)
+    seen = eyes(face)
+    if seen is None or not frontal(face):
+        return None
+    head = upright(image, *seen)
     outline = _outline(head)
     if wrong := faults(head, (outline > 0.5).astype(np.uint8)):
         log.info("No tight outline: %s.", "; ".join(wrong))
@@ -66,7 +69,7 @@ def _seeds() -> NDArray[np.uint8]:
     """What GrabCut is told: the face is head, the hair round it is likely so, the chest is not."""
     across, down = grid()
     labels = np.full(across.shape, cv2.GC_BGD, np.uint8)
-    labels[np.hypot(across / 1.05, (down + 0.02) / 1.25) < 1] = cv2.GC_PR_BGD
+    labels[np.hypot(across / 1.25, (down + 0.02) / 1.45) < 1] = cv2.GC_PR_BGD
     labels[np.hypot(across / 0.72, (down + 0.10) / 1.00) < 1] = cv2.GC_PR_FGD
     labels[np.hypot(across / 0.40, (down - 0.08) / 0.55) < 1] = cv2.GC_FGD
     labels[down > 0.86 - 0.22 * across**2] = cv2.GC_BGD
