@@ -103,7 +103,7 @@ def draw_scene(setting: Setting, size: Size, margin: float) -> SceneLayers:
     view = _cover(drawing, width, height)
     far, mid, near = (_render(drawing, [layer], view, (width, height)) for layer in ("far", "mid", "near"))
     ground = (float(drawing.get("data-ground", "")) - view.y) / view.height
-    falling = palette.get("falling")
+    falling = palette.get("falling") if drawing.get("data-sheltered") is None else None
     return SceneLayers(
         far=_papered(_softened(far, FAR_BLUR * height)),
         mid=_papered(mid),
@@ -186,7 +186,7 @@ def _garment(outfit: Outfit) -> ET.Element:
     }
     return _drawing(
         GARMENTS / f"{outfit.garment}.svg",
-        lambda name, rule: _recoloured(rule, lambda colour: shades.get(name, colour)),
+        lambda name, rule: _recoloured(rule, lambda colour: shades.get(name.removesuffix("-line"), colour)),
     )
 
 
