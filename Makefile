@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: env demo test check fix clean
+.PHONY: env demo test check fix docs clean
 
 env: $(VENV)/.ready ## the environment, made once and again when pyproject.toml or constraints.txt change
 
@@ -28,6 +28,9 @@ check: env ## style, types and the laws of the house
 fix: env ## what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: env ## the pages that follow from the code
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) demo

@@ -37,6 +37,14 @@ except SystemExit as ended:
 print(json.dumps({"code": code, "modules": sorted(sys.modules)}))
 """
 
+LIST_TOOLS = """
+from agent.serving.engine import LateEngine
+from agent.serving.reach import Reach
+from agent.serving.server import build_server
+from agent.settings import load_settings
+assert anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)
+"""
+
 
 def _run(*words: str) -> tuple[int, str, set[str]]:
     """Exit code, standard error and the heavy libraries that were loaded."""
@@ -89,8 +97,13 @@ def test_importing_the_contracts_and_the_registry_loads_nothing_heavy() -> None:
     )
 
 
+def test_listing_the_servers_tools_loads_nothing_heavy_but_the_protocol() -> None:
+    """Clients give a server little time to answer, and start it often."""
+    assert _loaded_by("anyio; " + LIST_TOOLS) == {"mcp"}
+
+
 def _loaded_by(modules: str) -> set[str]:
-    code = f"import json, sys, {modules}; print(json.dumps(sorted(sys.modules)))"
+    code = f"import json, sys, {modules}\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=True)
     return HEAVY & {module.split(".")[0] for module in json.loads(done.stdout)}
 
