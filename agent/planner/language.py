@@ -10,7 +10,9 @@ from functools import lru_cache
 from agent.planner.words import lexicon, listed
 from tools.framing import framing_of
 
-_PLAIN = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "…": ".", "–": ",", "—": ","})
+_PLAIN = str.maketrans(
+    {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "…": ".", "–": ",", "—": ","}
+)
 _QUOTED = re.compile(r'"([^"]+)"|(?<!\w)\'([^\']{2,}?)\'(?!\w)')
 
 
@@ -93,14 +95,29 @@ def is_english(text: str) -> bool:
     return others == 0 or english >= others or framing_of(text) is not None and english + 2 >= others
 
 
+def _named_as_me(text: str) -> str:
+    """A saved identity ("@alice") is the person of the photo, as "me" is."""
+    return re.sub(r"@[\w-]+", "me", re.sub(r"@[\w-]+'s\b", "my", text))
+
+
 def _no_markup(text: str) -> str:
     text = re.sub(r"<[^<>]{0,40}>|[*_#`~|\\<>{}\[\]^]+", " ", text)
     return re.sub(r"(?i)\b(here is|here's)\b", "there is", text)
 
 
+def _either(name: str) -> str:
+    return "|".join(re.escape(entry) for entry in sorted(listed(name), key=len, reverse=True))
+
+
+def _no_request(text: str) -> str:
+    """Without the words that ask for a video ("make a video of …"); a prompt that is nothing else stays."""
+    bare = re.sub(rf"(?i)^(?:(?:{_either('language.leads')})(?=[\s,:])[\s,:]*)+", "", text)
+    bare = re.sub(rf"(?i)^(?:{_either('language.presents')})\s+(?=(?:an?|the)\s)", "", bare)
+    return bare if words_of(bare) else text
+
+
 def _one_shot(text: str) -> str:
-    cuts = "|".join(re.escape(cut) for cut in sorted(listed("language.cuts"), key=len, reverse=True))
-    return re.sub(rf"(?i)\b(?:and\s+)?(?:then\s+)?(?:{cuts})\b", "then", text)
+    return re.sub(rf"(?i)\b(?:and\s+)?(?:then\s+)?(?:{_either('language.cuts')})\b", "then", text)
 
 
 @lru_cache(maxsize=64)
@@ -117,8 +134,11 @@ def read(prompt: str) -> Source:
     plain = " ".join(_one_shot(_no_markup(plain)).split())
     plain = re.sub(r"\s+([,.;:!?])", r"\1", plain)
     plain = re.sub(r"([,.;:!?])(?:\s*[,.;:!?])+", r"\1", plain)
-    plain = _calm(plain.strip(" ,;:-"))
+    plain = _calm(_named_as_me(plain.strip(" ,;:-")))
     english = is_english(plain)
+    plain = _no_request(plain) if english else plain
     if not english:
-        notes.append("The prompt is not in English, which the rule-based planner reads; it was passed through as it is.")
+        notes.append(
+            "The prompt is not in English, which the rule-based planner reads; it was passed through as it is."
+        )
     return Source(plain, english, tuple(notes))

@@ -62,9 +62,17 @@ def _closed_class(low: str) -> Tag | None:
     for name, tag in groups:
         if low in lexicon(name).entries:
             return tag
+    if re.fullmatch(r"(?:i|you|we|they|she|he|it)'(?:m|re|ve|ll|d|s)", low):
+        return "pronoun"
+    if low in lexicon("function.adjectives").entries:
+        return None
     if low.isdigit():
         return "number"
-    return "adverb" if low.endswith("ly") and len(low) > 4 and low not in {"family", "early", "butterfly", "jelly"} else None
+    return (
+        "adverb"
+        if low.endswith("ly") and len(low) > 4 and low not in {"family", "early", "butterfly", "jelly"}
+        else None
+    )
 
 
 def is_person(word: str) -> bool:
@@ -81,23 +89,67 @@ def _participle(known: Verb | None, before: Token | None, following: str | None)
         return False
     if not _is_modifier_before(following):
         return True
-    if before is not None and before.tag == "preposition" and before.low not in {"while", "after", "before", "from", "by"}:
+    if (
+        before is not None
+        and before.tag == "preposition"
+        and before.low not in {"while", "after", "before", "from", "by"}
+    ):
         return False
     if before is not None and before.tag == "noun" and before.low in lexicon("function.adjectives").entries:
         return False
-    return not (known and known.base in lexicon("verbs.ambient").entries) or (before is not None and before.tag == "noun")
+    return not (known and known.base in lexicon("verbs.ambient").entries) or (
+        before is not None and before.tag == "noun"
+    )
 
 
-def _finite(word: str, known: Verb, before: Token | None, following: str | None) -> bool:
+def _noun_acts(before: Token, following: str | None, acted: bool) -> bool:
+    """Whether a word like "waves" or "cooks", a noun more often than not, is a verb here."""
+    owned = following in {"her", "his", "their", "my", "your", "to", "at", "hello", "goodbye"}
+    if before.tag in {"conjunction", "stop", "adverb"}:
+        return acted and owned
+    return (
+        not acted
+        and following is not None
+        and (
+            _closed_class(following) == "determiner"
+            or verb(following) is None
+            and following.isalpha()
+            and _closed_class(following) is None
+        )
+    )
+
+
+def _finite(word: str, known: Verb, before: Token | None, following: str | None, acted: bool) -> bool:
     """Whether a word that can be a base form, third person or past acts here."""
-    if before is None or before.tag == "stop":
-        starts_order = following is None or _closed_class(following) in {"preposition", "determiner", "adverb", "pronoun"}
-        return word not in lexicon("verbs.nouns_first").entries and (known.form == "third" or starts_order) and not (
-            known.form == "past" and _is_modifier_before(following)
+    if before is None or (before.tag == "stop" and not acted):
+        starts_order = following is None or _closed_class(following) in {
+            "preposition",
+            "determiner",
+            "adverb",
+            "pronoun",
+        }
+        return (
+            word not in lexicon("verbs.nouns_first").entries
+            and (known.form == "third" or starts_order)
+            and not (known.form == "past" and _is_modifier_before(following))
         )
     if before.tag in {"determiner", "number"} or before.low in {"of", "with", "at", "in", "on", "into"}:
         return False
-    if before.low in {"to", "will", "can", "would", "could", "should", "must", "may", "might", "let", "make", "n't", "not"}:
+    if before.low in {
+        "to",
+        "will",
+        "can",
+        "would",
+        "could",
+        "should",
+        "must",
+        "may",
+        "might",
+        "let",
+        "make",
+        "n't",
+        "not",
+    }:
         return True
     if before.tag == "preposition":
         return before.low in {"as", "while", "up", "down", "out", "off"} and known.form == "third"
@@ -106,14 +158,14 @@ def _finite(word: str, known: Verb, before: Token | None, following: str | None)
     if known.form == "past":
         return not _is_modifier_before(following) or before.tag != "noun"
     if word in lexicon("verbs.nouns_first").entries:
-        return before.tag == "verb" and before.low not in {"and", "or"} and False
+        return _noun_acts(before, following, acted)
     if known.form == "third":
         return before.low not in lexicon("function.adjectives").entries
     # A base form after a plural noun: "waves crash"; elsewhere it is a noun.
     return before.tag == "noun" and before.low.endswith("s") and not _is_modifier_before(following)
 
 
-def _open_class(word: str, before: Token | None, following: str | None) -> Tag:
+def _open_class(word: str, before: Token | None, following: str | None, acted: bool) -> Tag:
     low = word.lower()
     if low in lexicon("verbs.auxiliaries").entries or low == "wearing":
         return "verb"
@@ -124,7 +176,7 @@ def _open_class(word: str, before: Token | None, following: str | None) -> Tag:
     if low.endswith("ing") and (known or looks_like_participle(low)):
         return "verb" if _participle(known, before, following) else "noun"
     if known:
-        return "verb" if _finite(low, known, before, following) else "noun"
+        return "verb" if _finite(low, known, before, following, acted) else "noun"
     unknown_after_person = before is not None and (is_person(before.low) or before.low in {"she", "he", "who"})
     return "verb" if unknown_after_person and low.endswith("s") and not low.endswith("ss") else "noun"
 
@@ -132,6 +184,7 @@ def _open_class(word: str, before: Token | None, following: str | None) -> Tag:
 def tag(text: str) -> list[Token]:
     """The tokens of a text, each with what it does there."""
     tokens: list[Token] = []
+    acted = False
     matches = list(_TOKEN.finditer(text))
     for index, match in enumerate(matches):
         word = match.group()
@@ -140,7 +193,8 @@ def tag(text: str) -> list[Token]:
         if not word[0].isalnum():
             kind: Tag = "noun" if word[0] == '"' else "stop"
         else:
-            kind = _closed_class(word.lower()) or _open_class(word, before, following)
+            kind = _closed_class(word.lower()) or _open_class(word, before, following, acted)
+        acted = (acted or kind == "verb") and word not in ".!?;"
         tokens.append(Token(word, kind, match.start(), match.end(), verb(word) if kind == "verb" else None))
     return tokens
 

@@ -75,7 +75,9 @@ def fit_pronouns(text: str, presentation: Presentation, keep_gendered: bool) -> 
         if new is not None:
             single = token.low in {"i", "you"}
         elif single and token.tag in {"verb", "noun"}:
-            new = _BE.get(token.low) or (third_person(token.verb.base) if token.verb and token.verb.form == "base" else None)
+            new = _BE.get(token.low) or (
+                third_person(token.verb.base) if token.verb and token.verb.form == "base" else None
+            )
             single = False
         elif token.tag not in {"adverb"}:
             single = False

@@ -65,6 +65,8 @@ class Planner(Protocol):
         """Split a prompt of the user's into a temporal prompt and a spatial prompt."""
         ...
 
-    def revise(self, prompt: str, plan: Plan, history: Sequence[Tried], presentation: Presentation, seed: int) -> Revision:
+    def revise(
+        self, prompt: str, plan: Plan, history: Sequence[Tried], presentation: Presentation, seed: int
+    ) -> Revision:
         """A spatial prompt that none of ``history`` (oldest first, never empty) has, answering the last diagnosis."""
         ...

@@ -15,14 +15,14 @@ from typing import Literal
 from agent.planner.language import Source
 from agent.planner.protocol import Cause, Plan, Revision, Tried
 from agent.planner.validators import CLIP_TOKENS, PHRASES, Context, check_spatial, clip_tokens
-from agent.planner.words import because, lexicon, lifted_covers, listed
+from agent.planner.words import because, lexicon, lifted_covers, listed, moods
 from tools.contracts import Presentation
 from tools.errors import InputError
 from tools.framing import closer, framing_of
 
 Group = Literal["framing", "clothes", "place"]
 _GROUP_OF: dict[str, Group] = {"framing": "framing", "clothing": "clothes", "environment": "place"}
-_ADDED = ("facing", "alone", "face", "light", "background", "calm")
+_ADDED = ("facing", "alone", "face", "light", "background")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,14 @@ def _added(draft: Draft, kind: str, phrase: str) -> Draft:
     return replace(draft, phrases=(*kept, phrase))
 
 
+def _stronger(draft: Draft, kind: str) -> Iterator[Draft]:
+    """The draft with each phrase of a kind that comes after the one it has: a list runs from gentle to strong."""
+    phrases = listed(f"revision.{kind}")
+    reached = max((phrases.index(phrase) for phrase in draft.phrases if phrase in phrases), default=-1)
+    for phrase in phrases[reached + 1 :]:
+        yield _added(draft, kind, phrase)
+
+
 def _without_words(draft: Draft, *names: str) -> tuple[Draft, list[str]]:
     """The draft without the words of some lists, and the words that went. The subject stays; so do phrases of ours."""
     ours = {phrase for kind in _ADDED for phrase in listed(f"revision.{kind}")}
@@ -63,7 +71,11 @@ def _without_words(draft: Draft, *names: str) -> tuple[Draft, list[str]]:
     kept, gone = [draft.phrases[0]], list[str]()
     for phrase in draft.phrases[1:]:
         found = [] if phrase in ours else words.find(phrase)
-        rest = re.sub(r"^(?:(?:at|in|on|under|during|a|an|the|and)\b\s*)+$", "", words.without(phrase)) if found else phrase
+        rest = (
+            re.sub(r"^(?:(?:at|in|on|under|during|a|an|the|and)\b\s*)+$", "", words.without(phrase))
+            if found
+            else phrase
+        )
         rest = re.sub(r"\s+(?:at|in|on|under|during|of|and|with|a|an|the)$", "", rest)
         gone += found
         if rest:
@@ -73,6 +85,10 @@ def _without_words(draft: Draft, *names: str) -> tuple[Draft, list[str]]:
 
 def _quoted_list(words: Sequence[str]) -> str:
     return " and ".join(f"'{word}'" for word in dict.fromkeys(words))
+
+
+def _the(thing: str) -> str:
+    return f"The {thing} {'were' if thing.endswith('s') else 'was'}"
 
 
 def _closer_framing(draft: Draft, plan: Plan) -> Iterator[Draft]:
@@ -87,17 +103,19 @@ def _closer_framing(draft: Draft, plan: Plan) -> Iterator[Draft]:
 def _face_camera(draft: Draft, plan: Plan) -> Iterator[Draft]:
     turned, gone = _without_words(draft, "scene.turned")
     told = f"{_quoted_list(gone)} gave way to a face towards the camera" if gone else ""
-    for phrase in listed("revision.facing"):
-        yield replace(_added(turned, "facing", phrase), told=told)
+    yield from (replace(stronger, told=told) for stronger in _stronger(turned, "facing"))
 
 
 def _one_person(draft: Draft, plan: Plan) -> Iterator[Draft]:
-    told = "The first frame shows the person alone, although the prompt names others" if "people" in plan.asked else ""
-    for phrase in listed("revision.alone"):
-        yield replace(_added(draft, "alone", phrase), told=told)
+    said = "people" in plan.asked and not set(draft.phrases) & set(listed("revision.alone"))
+    told = "The first frame shows the person alone, although the prompt names others" if said else ""
     single, gone = _without_words(draft, "revision.doubles")
+    first, *_ = listed("revision.alone")
+    if not set(draft.phrases) & set(listed("revision.alone")):
+        yield replace(_added(draft, "alone", first), told=told)
     if gone:
         yield replace(single, told=f"{_quoted_list(gone)} was left out of the first frame")
+    yield from (replace(stronger, told=told) for stronger in _stronger(draft, "alone"))
 
 
 def _bare_face(draft: Draft, plan: Plan) -> Iterator[Draft]:
@@ -105,36 +123,48 @@ def _bare_face(draft: Draft, plan: Plan) -> Iterator[Draft]:
         worn = next((worn for words, worn in lifted_covers() if words.ends(phrase)), None)
         if worn:
             lifted = (*draft.phrases[:index], f"{phrase} {worn}", *draft.phrases[index + 1 :])
-            yield replace(draft, phrases=lifted, told=f"The {phrase} was moved to show the face")
+            yield replace(draft, phrases=lifted, told=f"{_the(phrase)} moved to show the face")
     for index, phrase in enumerate(draft.phrases):
         if index and lexicon("face.covers").matches(phrase):
             rest = (*draft.phrases[:index], *draft.phrases[index + 1 :])
             name = lexicon("face.covers").find(phrase)[0]
-            yield replace(draft, phrases=rest, gives_up="clothes", told=f"The {name} was left out of the first frame")
+            yield replace(draft, phrases=rest, gives_up="clothes", told=f"{_the(name)} left out of the first frame")
 
 
 def _simpler_light(draft: Draft, plan: Plan) -> Iterator[Draft]:
     plain, harsh = _without_words(draft, "scene.harsh_lights")
     day, dark = _without_words(plain, "scene.dark_times")
-    first, *others = listed("revision.light")
-    told = f"The light was changed from {_quoted_list(harsh)} to '{first}'" if harsh else ""
-    yield replace(_added(plain, "light", first), told=told, gives_up="place" if harsh else None)
+    soft, bright, *_ = listed("revision.light")
+    if harsh:
+        told = f"The light was changed from {_quoted_list(harsh)} to '{soft}'"
+        yield replace(_added(plain, "light", soft), told=told, gives_up="place")
+    elif soft not in draft.phrases:
+        yield _added(draft, "light", soft)
     if dark:
-        told = f"The light was changed from {_quoted_list([*harsh, *dark])} to '{others[0]}'"
-        yield replace(_added(day, "light", others[0]), told=told, gives_up="place")
-    for phrase in others:
-        yield _added(draft, "light", phrase)
+        told = f"The light was changed from {_quoted_list([*harsh, *dark])} to '{bright}'"
+        yield replace(_added(day, "light", bright), told=told, gives_up="place")
+    yield from _stronger(draft, "light")
 
 
 def _clear_face(draft: Draft, plan: Plan) -> Iterator[Draft]:
-    for phrase in listed("revision.face"):
-        yield _added(draft, "face", phrase)
+    yield from _stronger(draft, "face")
+
+
+def _plain_expression(draft: Draft, plan: Plan) -> Iterator[Draft]:
+    looks = {part for mood in moods() for part in mood.look.split(", ")} - {"natural expression"}
+    strong = [phrase for phrase in draft.phrases if phrase in looks]
+    if strong:
+        kept = [phrase for phrase in draft.phrases if phrase not in strong]
+        told = f"The expression {_quoted_list(strong)} gave way to a natural one"
+        yield replace(draft, phrases=(kept[0], "natural expression", *kept[1:]), told=told)
 
 
 def _of_lists(draft: Draft, *names: str) -> list[int]:
     """Where phrases of the user's that end in a word of these lists stand, last first."""
     ours = {phrase for kind in _ADDED for phrase in listed(f"revision.{kind}")}
-    found = [i for i, phrase in enumerate(draft.phrases) if i and phrase not in ours and lexicon(*names).matches(phrase)]
+    found = [
+        i for i, phrase in enumerate(draft.phrases) if i and phrase not in ours and lexicon(*names).matches(phrase)
+    ]
     return found[::-1]
 
 
@@ -158,7 +188,9 @@ def _simpler_place(draft: Draft, plan: Plan) -> Iterator[Draft]:
     for index in _of_lists(draft, "scene.places"):
         rest = (*draft.phrases[:index], *draft.phrases[index + 1 :])
         plain = _added(replace(draft, phrases=rest), "background", "plain background")
-        yield replace(plain, gives_up="place", told=f"The place '{draft.phrases[index]}' was left out of the first frame")
+        yield replace(
+            plain, gives_up="place", told=f"The place '{draft.phrases[index]}' was left out of the first frame"
+        )
 
 
 def _plainer_clothes(draft: Draft, plan: Plan) -> Iterator[Draft]:
@@ -181,6 +213,7 @@ MOVES: dict[str, Move] = {
     "bare_face": _bare_face,
     "simpler_light": _simpler_light,
     "clear_face": _clear_face,
+    "plain_expression": _plain_expression,
     "fewer_things": _fewer_things,
     "simpler_place": _simpler_place,
     "plainer_clothes": _plainer_clothes,
@@ -198,7 +231,15 @@ FIRST: dict[Cause, tuple[str, ...]] = {
 """What addresses each cause, best first."""
 
 _THEN = ("clear_face", "face_camera", "simpler_light", "one_person")
-_LAST = ("closer_framing", "bare_face", "fewer_things", "simpler_place", "plainer_clothes", "reworded")
+_LAST = (
+    "closer_framing",
+    "bare_face",
+    "plain_expression",
+    "fewer_things",
+    "simpler_place",
+    "plainer_clothes",
+    "reworded",
+)
 
 
 def ladder(cause: Cause) -> tuple[str, ...]:

@@ -53,7 +53,9 @@ class RulePlanner:
             notes=tuple(notes),
         )
 
-    def revise(self, prompt: str, plan: Plan, history: Sequence[Tried], presentation: Presentation, seed: int) -> Revision:
+    def revise(
+        self, prompt: str, plan: Plan, history: Sequence[Tried], presentation: Presentation, seed: int
+    ) -> Revision:
         return revised(read(prompt), plan, history, presentation)
 
     def _temporal(self, source: Source, subject: Subject, presentation: Presentation) -> str:

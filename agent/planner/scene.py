@@ -53,7 +53,9 @@ def _role_of_the_rest(phrase: NounPhrase, words: list[str]) -> Role | None:
         return "time" if lexicon("scene.weathers").matches(phrase.text) else None
     if all(word in lexicon("function.numbers", "clothes.colours").entries for word in words):
         return None
-    return "place" if phrase.led_by in {"across", "through", "along", "inside", "into", "beside", "near"} else "prop"
+    through = phrase.led_by in {"across", "through", "along", "inside", "into", "beside", "near"}
+    ground = phrase.led_by in {"in", "on", "at", "by", "over"} and lexicon("scene.places").matches(phrase.text)
+    return "place" if through or ground else "prop"
 
 
 def _at_rest(text: str) -> str:
@@ -66,14 +68,15 @@ def _at_rest(text: str) -> str:
         known = verb(word)
         pair = " ".join(words[index : index + 2])
         fixed = {word, pair} & lexicon("verbs.ing_nouns").entries
-        if known and known.form == "ing" and not fixed:
+        still = known and known.base in lexicon("verbs.ambient").entries - lexicon("verbs.moves").entries
+        if known and known.form == "ing" and not fixed and not still:
             continue
         kept.append(word)
     return " ".join(kept)
 
 
 def _inner(phrase: NounPhrase) -> NounPhrase:
-    """"the top of the hill" to "the hill": a head that shows nothing gives way to what it is of."""
+    """ "the top of the hill" to "the hill": a head that shows nothing gives way to what it is of."""
     head, _, rest = phrase.text.partition(" of ")
     if rest and (lexicon("scene.nothing").ends(head) or lexicon("function.numbers").ends(head)):
         return _inner(NounPhrase(rest, phrase.led_by, phrase.first, phrase.owner, phrase.determiner))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.planner.language import read
 from agent.planner.phrases import Token, is_person, tag
 from agent.planner.words import lexicon, singular
 from tools.contracts import Presentation
@@ -100,7 +101,9 @@ def mentions(text: str) -> list[Mention]:
         kind = _kind_of(token, following)
         if kind is None:
             continue
-        describes_next = following is not None and following.tag == "noun" and kind not in {"she", "he", "first person", "name"}
+        describes_next = (
+            following is not None and following.tag == "noun" and kind not in {"she", "he", "first person", "name"}
+        )
         if describes_next and following is not None and (is_person(following.low) or kind in {"role", "anyone"}):
             continue
         if describes_next and following is not None and following.low in lexicon("clothes.garments"):
@@ -111,16 +114,29 @@ def mentions(text: str) -> list[Mention]:
 
 def _rank(mention: Mention, presentation: Presentation) -> int:
     """How likely a mention is the person of the photo: 0 is surest."""
-    if mention.determiner == "no":
-        return 99
     owned = mention.determiner in {"my", "his", "her", "their", "your"}
-    order: dict[Kind, int] = {"first person": 2, "role": 4, "anyone": 4, "name": 3, "woman": 6, "man": 6, "she": 5, "he": 5}
+    order: dict[Kind, int] = {
+        "first person": 2,
+        "role": 4,
+        "anyone": 4,
+        "name": 3,
+        "woman": 6,
+        "man": 6,
+        "she": 5,
+        "he": 5,
+    }
     rank = order[mention.kind]
     if mention.kind in {"woman", "man"} and presentation in {mention.kind, "person"}:
         rank = 3 if owned else 1
     if mention.plural:
         rank += 1
     return rank
+
+
+def _in_passing(mention: Mention) -> bool:
+    """Whether a mention can only be others: people whom somebody meets."""
+    group = mention.plural and mention.kind in {"anyone", "role"} or mention.noun in lexicon("people.crowd").entries
+    return group and mention.start > 2 and mention.kind != "first person"
 
 
 def _joined(words: Sequence[str]) -> str:
@@ -142,13 +158,16 @@ def _aside(mention: Mention, presentation: Presentation) -> str:
     """What the user's own noun says beyond "a woman", as words that stand between commas."""
     if mention.kind in {"first person", "she", "he", "name"}:
         return ""
-    words = [word for word in mention.described if not is_person(word) and word not in {"single", "lone", "one", "only"}]
+    words = [
+        word for word in mention.described if not is_person(word) and word not in {"single", "lone", "one", "only"}
+    ]
     if mention.plural:
         group = " ".join([*words, mention.noun])
         return f"one of {group}" if mention.determiner or words else f"one of several {group}"
     contradicts = mention.kind in {"woman", "man"} and mention.kind != presentation and presentation != "person"
     noun = mention.noun
-    if noun in _PLAIN or contradicts:
+    owned = mention.determiner in {"my", "your", "our"}
+    if noun in _PLAIN or contradicts or owned:
         return _joined(words)
     roles = [word for word in mention.described if word in lexicon("people.roles")]
     return with_article(" ".join([*words, *roles, noun]))
@@ -159,17 +178,20 @@ def _same_person(other: Mention, chosen: Mention) -> bool:
         return True
     if other.determiner == "no":
         return True
-    return not other.plural and (other.determiner == "the" or other.determiner == "") and (
-        other.noun == chosen.noun or other.noun in _PLAIN and other.kind in {chosen.kind, "anyone"}
+    return (
+        not other.plural
+        and (other.determiner == "the" or other.determiner == "")
+        and (other.noun == chosen.noun or other.noun in _PLAIN and other.kind in {chosen.kind, "anyone"})
     )
 
 
 def subject_of(text: str, presentation: Presentation) -> Subject:
     """The mention that is the person of the photo, and the others who are not."""
     found = [mention for mention in mentions(text) if mention.determiner != "no"]
-    if not found:
-        return Subject(None, "", frozenset(), ())
-    chosen = min(found, key=lambda mention: (_rank(mention, presentation), mention.start))
+    eligible = [mention for mention in found if not _in_passing(mention)]
+    if not eligible:
+        return Subject(None, "", frozenset(), tuple(found))
+    chosen = min(eligible, key=lambda mention: (_rank(mention, presentation), mention.start))
     others = tuple(other for other in found if other is not chosen and not _same_person(other, chosen))
     own = frozenset({chosen.noun, *(word for word in chosen.described if is_person(word))})
     return Subject(chosen, _aside(chosen, presentation), own, others)
@@ -180,7 +202,7 @@ def presentation_in(prompt: str) -> Presentation | None:
 
     Someone named as belonging to another ("her husband") does not count, and in the first person no noun does.
     """
-    found = mentions(prompt)
+    found = mentions(read(prompt).text)
     if any(mention.kind == "first person" for mention in found):
         return None
     named = [mention for mention in found if mention.determiner not in {"her", "his", "their", "your"}]

@@ -17,10 +17,6 @@ from tools.contracts import Presentation
 from tools.framing import framing_phrases
 
 _SUBORDINATE = {"as", "while", "when", "that", "which", "where", "because", "if", "until", "before", "after", "who"}
-_LEADS = re.compile(
-    rf"(?i)^(?:(?:{'|'.join(re.escape(lead) for lead in sorted(listed('language.leads'), key=len, reverse=True))})\b[\s,:]*)+"
-)
-_THERE_IS = re.compile(r"(?i)^(?:there is|there's|it is|it's|this is|i am|i'm|you are|you're|she is|she's|he is|he's)\s+(?=an? |the )")
 _ENDS_OPEN = re.compile(
     r"(?i)\b(?:on|onto|at|around|over|behind|beside|near|past|towards?|follows?|following|shows?|showing|tracks?|reveals?|of|to|"
     r"circles?|orbits?|surrounds?|frames?|hits?|lights?|illuminates?)$"
@@ -41,9 +37,13 @@ def _capital(text: str) -> str:
 
 def _small(text: str) -> str:
     """Without a sentence's capital; "I" and names keep theirs."""
-    first = text.split(" ", 1)[0]
-    known = first.lower() in lexicon("function.determiners", "function.prepositions", "function.conjunctions").entries
-    return text[:1].lower() + text[1:] if known or verb(first) or first.lower().endswith(("ing", "ly")) else text
+    first = text.split(" ", 1)[0].strip(",.")
+    named = (
+        first in {"I", "I'm"}
+        or first[1:] != first[1:].lower()
+        or first.lower() in lexicon("people.names", "scene.proper").entries
+    )
+    return text if named else text[:1].lower() + text[1:]
 
 
 def _closed(text: str) -> str:
@@ -68,7 +68,8 @@ def _main_verb(tokens: list[Token]) -> Token | None:
         if token.tag != "verb" or inside:
             continue
         form = "ing" if token.low.endswith("ing") else (token.verb.form if token.verb else "third")
-        after_noun_of_its_own = participle is not None and index > 0 and tokens[index - 1].tag == "noun"
+        since = tokens[tokens.index(participle) : index] if participle else []
+        after_noun_of_its_own = tokens[index - 1].tag == "noun" and any(other.text == "," for other in since)
         if form == "ing":
             participle = participle or token
         elif not (form == "past" and token.low in {"dressed", "covered", "lit", "clad", "surrounded", "dwarfed"}) and (
@@ -84,11 +85,17 @@ def _agreeing(text: str, start: int) -> str:
         if token.start < start or token.tag != "verb" or token.verb is None or token.verb.form != "base":
             continue
         before = [other for other in tag(text) if other.end <= token.start]
-        if not before or before[-1].low in {"and", ",", "then"} or before[-1].tag == "adverb" or before[-1].end <= start:
+        if (
+            not before
+            or before[-1].low in {"and", ",", "then"}
+            or before[-1].tag == "adverb"
+            or before[-1].end <= start
+        ):
             text = _replace(text, token, third_person(token.verb.base))
     return text
 
 
+_START = len("A woman")
 _TO_SINGULAR = {"am": "is", "are": "is", "have": "has", "do": "does", "were": "was"}
 
 
@@ -100,31 +107,41 @@ def _predicate(subject: str, after: str, agree: bool) -> str:
     after = re.sub(r"^\s*,?\s*\b(?:who|that)\b", "", after)
     joint = "" if after[:1] in {",", "'", ""} else " "
     plain = f"A woman{joint}{after.lstrip() if joint else after}"
-    offset = len("A woman")
-    tokens = tag(plain)
-    main = _main_verb(tokens)
+    main = _main_verb(tag(plain))
     if main is None:
-        rest = plain[offset:].strip(" ,.")
-        return f"{subject.rstrip(',')} looks around slowly{', ' + rest if rest else ''}"
-    low = main.low
-    if low in _TO_SINGULAR:
-        plain = _replace(plain, main, _TO_SINGULAR[low])
-    elif low.endswith("ing") and (main.verb or looks_like_participle(low)):
-        new = "wears" if low == "wearing" else doing(low)
-        lead = plain[offset : main.start]
-        if lead.rstrip().endswith(",") and lead.count(",") % 2 == 1 and len(words_of(lead)) < 7:
-            plain = plain[: main.start].rstrip(" ,") + " " + plain[main.start :]
-            main = tag(plain)[[token.low for token in tag(plain)].index(low)]
-        plain = _replace(plain, main, new)
-    elif main.verb and main.verb.form == "base" and agree:
-        plain = _agreeing(_replace(plain, main, third_person(main.verb.base)), main.end)
-    rest = plain[offset:]
-    return subject.rstrip(",") + (rest if "," in rest[:1] else ("," if subject.endswith(",") else "") + rest)
+        rest = plain[_START:].strip(" ,.")
+        return f"{subject} looks around slowly{', ' + rest if rest else ''}"
+    lead, tail = plain[_START : main.start].strip(), plain[main.end :]
+    doing_now = _as_finite(main, agree)
+    if agree and doing_now != main.low:
+        tail = _agreeing(f"A woman {doing_now}{tail}", len(f"A woman {doing_now}"))[len(f"A woman {doing_now}") :]
+    if lead.endswith(",") and lead.count(",") % 2 == 1 and len(words_of(lead)) < 7:
+        lead = lead.strip(" ,")
+    return f"{_led(subject, lead)} {doing_now}{tail}"
+
+
+def _as_finite(main: Token, agree: bool) -> str:
+    if main.low in _TO_SINGULAR:
+        return _TO_SINGULAR[main.low]
+    if main.low == "wearing":
+        return "wears"
+    if main.low.endswith("ing") and (main.verb or looks_like_participle(main.low)):
+        return doing(main.low)
+    return third_person(main.verb.base) if agree and main.verb and main.verb.form == "base" else main.text
+
+
+def _led(subject: str, lead: str) -> str:
+    """The subject with what stands between it and its verb; the words between commas are closed before the verb."""
+    if not lead:
+        return subject
+    if not subject.endswith(",") or lead.startswith(","):
+        return f"{subject.rstrip(',')}{'' if lead.startswith(',') else ' '}{lead}"
+    names = re.search(r", an? [^,]*,$", subject)
+    return f"{subject[:-1] if names else subject} {lead.rstrip(',')},"
 
 
 def _opening_of(sentence: str, at: int, until: int) -> _Opening:
-    before = _LEADS.sub("", sentence[:at].lstrip())
-    return _Opening(_THERE_IS.sub("", before).strip(), sentence[until:].rstrip(" .!?;"))
+    return _Opening(sentence[:at].strip(), sentence[until:].rstrip(" .!?;"))
 
 
 def _whole(opening: _Opening, subject: str, target: str, agree: bool) -> str:
@@ -140,11 +157,12 @@ def _whole(opening: _Opening, subject: str, target: str, agree: bool) -> str:
     if held:
         return f"{_predicate(subject, after, agree)}, {held.group(2)} {_small(held.group(1))}"
     tokens = tag(before)
-    if tokens[0].tag == "preposition" and not any(token.tag == "verb" for token in tokens):
+    acts = any(token.tag == "verb" and (token.verb is None or token.verb.form != "past") for token in tokens)
+    if tokens and tokens[0].tag == "preposition" and not acts:
         lead = _small(before.strip(" ,"))
         if not _ENDS_OPEN.search(lead):
-            return _predicate(f"{subject.rstrip(',')}, {lead},", after, agree)
-    rest = re.sub(r"(?i)[\s,]*\b(?:with|and|where|featuring)$", "", before.strip(" ,"))
+            return f"{_predicate(subject, after, agree)}, {lead}"
+    rest = re.sub(r"(?i)(?:[\s,]*\b(?:with|and|where|featuring|just|only|but|then))+$", "", before.strip(" ,"))
     if _ENDS_OPEN.search(rest):
         rest = f"{rest} {target}"
     return f"{_predicate(subject, after, agree)}. {_capital(rest)}" if rest else _predicate(subject, after, agree)
@@ -152,18 +170,18 @@ def _whole(opening: _Opening, subject: str, target: str, agree: bool) -> str:
 
 def _without_mention(text: str, subject: str) -> str:
     """A prompt that names nobody: its action given to the subject, or its scene set around them."""
-    text = _LEADS.sub("", text).strip(" ,.")
+    text = text.strip(" ,.")
     tokens = [token for token in tag(text) if token.tag != "adverb"]
     words = words_of(text)
     if not tokens:
-        return f"{subject.rstrip(',')} looks around slowly, {_small(text)}" if text else f"{subject.rstrip(',')} looks around slowly"
+        return f"{subject} looks around slowly{', ' + _small(text) if text else ''}"
     if len(words) == 1 and lexicon("function.adjectives").entries & set(words):
-        return f"{subject.rstrip(',')} looks {words[0]}"
+        return f"{subject} looks {words[0]}"
     first = tokens[0]
     form = "ing" if first.low.endswith("ing") and first.tag == "verb" else (first.verb.form if first.verb else None)
     if form == "base":
         agreed = _agreeing(_replace(text, first, third_person(first.low)), first.start)
-        return f"{subject.rstrip(',')} {_small(agreed)}"
+        return f"{subject} {_small(agreed)}"
     if form in {"ing", "third", "past"}:
         return _predicate(subject, f" {_small(text)}", agree=False)
     acting = _main_verb(tag(text))
@@ -171,7 +189,10 @@ def _without_mention(text: str, subject: str) -> str:
     if takes_scene and acting is not None:
         joint = " " if first.tag == "preposition" else ", "
         return _predicate(subject, f"{joint}{_small(text)}", agree=False)
-    return f"{subject.rstrip(',')} looks around slowly. {_capital(text)}"
+    if acting is None:
+        joint = "" if first.tag == "preposition" else "amid "
+        return f"{subject} looks around slowly, {joint}{_small(text)}"
+    return f"{subject} looks around slowly. {_capital(text)}"
 
 
 def _subject_words(subject: Subject, presentation: Presentation) -> str:
@@ -183,7 +204,9 @@ def _framing_lead(text: str) -> tuple[str, str]:
     named = framing_phrases(text)
     if not named:
         return text, ""
-    lead = re.match(rf"(?i)\s*(?:an? )?((?:[\w-]+ ){{0,2}}?{re.escape(named[0])})(?:\s+(?:of|on|shows?|showing)\b|\s*[,:])\s*", text)
+    lead = re.match(
+        rf"(?i)\s*(?:an? )?((?:[\w-]+ ){{0,2}}?{re.escape(named[0])})(?:\s+(?:of|on|shows?|showing)\b|\s*[,:])\s*", text
+    )
     if not lead or re.search(r"(?i)\b(?:of|in|with|the)\b", lead.group(1)):
         return text, ""
     return text[lead.end() :], f"The framing is {with_article(lead.group(1).lower())}."
@@ -192,7 +215,7 @@ def _framing_lead(text: str) -> tuple[str, str]:
 def temporal_prompt(source: Source, subject: Subject, presentation: Presentation) -> str:
     """The prompt for the video: everything the source says, the subject first, and a sentence for the face last."""
     if not source.english:
-        return f"A {presentation}: {source.text} {life_of('')}"
+        return f"A {presentation}: {_closed(source.text)} {life_of('')}"
     body, framing = _framing_lead(source.text)
     body = _told(source.text, body, subject, presentation)
     life = life_of(source.text)

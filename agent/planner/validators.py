@@ -141,7 +141,12 @@ _BOTH = (
     Check("empty", "Write the prompt: it holds {found}.", _empty, reads=False),
     Check("unchanged", "Do not repeat the user's prompt word for word.", _unchanged, reads=False),
     Check("language", "Write in English; this is not: {found}", _foreign),
-    Check("markup", "Answer with the prompt alone, without {found!r} or any other markup or preamble.", _markup, reads=False),
+    Check(
+        "markup",
+        "Answer with the prompt alone, without {found!r} or any other markup or preamble.",
+        _markup,
+        reads=False,
+    ),
     Check("unsafe", "The user did not ask for {found!r}; leave it out.", _unsafe_added, reads=False),
 )
 
@@ -186,7 +191,9 @@ def _pronoun(text: str, context: Context) -> str | None:
 
 
 def _motion(text: str, context: Context) -> str | None:
-    moving = {"going", "coming"} | {f for f in words_of(text) if (v := verb(f)) and v.form == "ing" and v.base in lexicon("verbs.moves").entries}
+    moving = {"going", "coming"} | {
+        f for f in words_of(text) if (v := verb(f)) and v.form == "ing" and v.base in lexicon("verbs.moves").entries
+    }
     fixed = [entry for entry in lexicon("verbs.ing_nouns").find(text)]
     return _first(word for word in words_of(text) if word in moving and not any(word in entry for entry in fixed))
 
@@ -194,7 +201,11 @@ def _motion(text: str, context: Context) -> str | None:
 def _other_person(text: str, context: Context) -> str | None:
     own = subject_of(context.text, context.presentation).own_nouns
     allowed = {context.presentation, *own}
-    return _first(word for word in words_of(text.replace("-", " ")) if is_person(word) and word not in allowed and singular(word) not in allowed)
+    return _first(
+        word
+        for word in words_of(text.replace("-", " "))
+        if is_person(word) and word not in allowed and singular(word) not in allowed
+    )
 
 
 def _crowd(text: str, context: Context) -> str | None:
@@ -255,11 +266,15 @@ def _missing(group: str, lists: Sequence[str]) -> Callable[[str, Context], str |
 
 
 _PHRASE_CHECKS = (
-    Check("characters", "Use plain letters, digits, commas, hyphens and apostrophes only, not {found!r}.", _characters, reads=False),
+    Check("characters", "Use plain letters, digits, commas, hyphens and apostrophes only, not {found!r}.", _characters),
     Check("finite_verb", "Describe what is seen, without verbs such as {found!r}.", _finite_verb),
     Check("pronoun", "Name things; do not use the pronoun {found!r}.", _pronoun),
     Check("motion", "A first frame stands still: leave out {found!r}.", _motion),
-    Check("camera", "Camera moves belong to the temporal prompt: leave out {found!r}.", _holds(lexicon("verbs.camera_moves"))),
+    Check(
+        "camera",
+        "Camera moves belong to the temporal prompt: leave out {found!r}.",
+        _holds(lexicon("verbs.camera_moves")),
+    ),
     Check("feet", "Leave out shoes and feet: {found!r}.", _holds(lexicon("clothes.feet"))),
     Check("other_person", "Only the subject is in the first frame: leave out {found!r}.", _other_person),
     Check("gender", "The subject is called otherwise: leave out {found!r}.", _wrong_gender_noun),
@@ -310,7 +325,8 @@ def _wrong_gender_word(text: str, context: Context) -> str | None:
 
 def _nothing_done(text: str, context: Context) -> str | None:
     opening = (sentences(text) or [""])[0]
-    acts = any(token.tag == "verb" for token in tag(opening))
+    known = (verb(word) for word in words_of(opening))
+    acts = any(form is not None and form.form != "base" for form in known) or any(t.tag == "verb" for t in tag(opening))
     return None if acts else opening
 
 
@@ -391,7 +407,9 @@ TEMPORAL = (
 
 def _violations(checks: Iterable[Check], text: str, context: Context) -> list[Violation]:
     found = ((check, check.offence(text, context)) for check in checks if check.reads is False or context.english)
-    return [Violation(check.code, check.message.format(found=offence)) for check, offence in found if offence is not None]
+    return [
+        Violation(check.code, check.message.format(found=offence)) for check, offence in found if offence is not None
+    ]
 
 
 def check_phrase(phrase: str, context: Context) -> list[Violation]:
