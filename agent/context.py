@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,6 +47,7 @@ class Tools:
 
     context: Context
     task_id: str
+    begun: float = field(default_factory=time.perf_counter)
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
     _calls: int = 0
@@ -58,3 +60,7 @@ class Tools:
         self.notes.extend(done.notes)
         assert isinstance(done.reply, reply)
         return done.reply
+
+    def elapsed(self) -> float:
+        """Seconds since the node began."""
+        return time.perf_counter() - self.begun

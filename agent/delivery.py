@@ -54,7 +54,8 @@ def deliver_files(state: State, context: Context, tools: Tools) -> dict[str, Any
     folder = _folder(context)
     with room_on_disk(folder):
         _place(_contents(state, context, report, sheet), folder)
-    return _delivered(folder, state, report).model_dump(mode="json")
+    stages = _seconds_a_stage(state) | {"deliver": tools.elapsed()}
+    return _delivered(folder, report, stages).model_dump(mode="json")
 
 
 def _sheet_request(state: State, context: Context) -> MakeContactSheet:
@@ -115,13 +116,17 @@ def _folder(context: Context) -> Path:
     return folder
 
 
-def _delivered(folder: Path, state: State, report: Report) -> Delivered:
-    video, chosen = report.video, report.chosen
-    assert video is not None
-    paths = {role: str(folder / name) for role, name in report.files.items()}
+def _seconds_a_stage(state: State) -> dict[str, float]:
     stages: dict[str, float] = {}
     for timing in state["timings"]:
         stages[timing["stage"]] = stages.get(timing["stage"], 0.0) + timing["seconds"]
+    return stages
+
+
+def _delivered(folder: Path, report: Report, stages: dict[str, float]) -> Delivered:
+    video, chosen = report.video, report.chosen
+    assert video is not None
+    paths = {role: str(folder / name) for role, name in report.files.items()}
     return Delivered(
         folder=str(folder),
         video=paths["video"],

@@ -25,7 +25,7 @@ class Intent:
 
     def with_photo(self, artifacts: Artifacts, path: Path) -> JobRequest:
         """Take the photo in and complete the request; raises ``InputError`` for a photo that cannot be read."""
-        return self.with_image(artifacts, read_photo(path.expanduser()), path.name)
+        return self.with_image(artifacts, read_photo(path.expanduser().absolute()), path.name)
 
     def with_image(self, artifacts: Artifacts, png: bytes, name: str) -> JobRequest:
         return JobRequest(

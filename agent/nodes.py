@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -58,9 +57,8 @@ def node(message: str) -> Callable[[Work], Work]:
             context = runtime.context
             context.enter(work.__name__, message)
             tools = Tools(context, runtime.execution_info.task_id if runtime.execution_info else "")
-            begun = time.perf_counter()
             update = work(state, context, tools)
-            timing = Timing(stage=work.__name__, seconds=time.perf_counter() - begun, tool_seconds=tools.seconds)
+            timing = Timing(stage=work.__name__, seconds=tools.elapsed(), tool_seconds=tools.seconds)
             return {**update, "timings": [timing], "events": tools.notes}
 
         NODES[work.__name__] = run

@@ -1,0 +1,180 @@
+"""The command line: what people see, for good input and for bad."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ASTRONAUT = Path("examples/astronaut.jpg")
+
+
+@pytest.fixture
+def steadface(home):
+    """Run the command as a person would; every outcome is free of stack traces."""
+
+    def run(*words, **environment):
+        done = subprocess.run(
+            [sys.executable, "server.py", *map(str, words)],
+            capture_output=True,
+            text=True,
+            env=os.environ | environment,
+            timeout=100,
+        )
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def refused(steadface, tmp_path):
+    """The one sentence with which ``generate`` refuses; nothing may be left behind."""
+
+    def run(*words, **environment):
+        given = {
+            "--reference": ASTRONAUT,
+            "--prompt": "A woman waves.",
+            "--consent": "licensed",
+            "--out": tmp_path / "out",
+        }
+        given |= dict(zip(words[::2], words[1::2], strict=True))
+        flat = [word for pair in given.items() if pair[1] is not None for word in pair]
+        done = steadface("generate", *flat, **environment)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert not (tmp_path / "out").exists()
+        (sentence,) = re.findall(r"^steadface: (.+)$", done.stderr, re.MULTILINE)
+        return sentence
+
+    return run
+
+
+def test_a_video_is_made_and_its_figures_are_told(instant, steadface, tmp_path):
+    done = steadface(
+        *("generate", "--reference", ASTRONAUT, "--prompt", "similarity=0.9", "--consent", "licensed", "--seed", "5"),
+        *("--out", tmp_path / "out"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path / "out" / "video.mp4") in done.stdout
+    for figure in (
+        "similarity 0.900 (instant recogniser)",
+        "attempts 1",
+        "identity_skip",
+        "identity_zero",
+        "face_rate",
+    ):
+        assert figure in done.stdout
+    assert "animate" in done.stdout
+    assert "Animating" in done.stderr
+
+
+def test_json_is_all_that_is_printed_where_it_is_asked_for(instant, steadface, tmp_path):
+    done = steadface(
+        *("generate", "--reference", ASTRONAUT, "--prompt", "similarity=0.9", "--consent", "self", "--json"),
+    )
+    view = json.loads(done.stdout)
+    assert view["status"] == "completed"
+    assert Path(view["result"]["video"]).is_file()
+    assert Path(view["result"]["folder"]).parent == Path(os.environ["STEADFACE_VIDEOS"])
+    assert done.stderr == ""
+
+
+def test_an_impossible_gate_fails_and_names_the_best_first_frame(instant, steadface):
+    done = steadface(
+        *("generate", "--reference", ASTRONAUT, "--prompt", "similarity=0.9", "--consent", "self"),
+        *("--on-gate-failure", "fail", "--threshold", "1"),
+    )
+    assert done.returncode == 1
+    (path,) = re.findall(r"The best first frame is kept at (\S+\.png)\.", done.stderr)
+    assert Path(path).is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--reference", "nowhere.jpg"), "nowhere.jpg"),
+        (("--reference", "examples"), "folder"),
+        (("--reference", "LICENSE"), "not an image"),
+        (("--prompt", "   "), "empty"),
+        (("--prompt", "a" * 20_000), "20,000 characters"),
+        (("--consent", None), "Consent is missing"),
+        (("--consent", "maybe"), "self, written, licensed, synthetic"),
+        (("--preset", "nope"), "preview"),
+        (("--on-gate-failure", "perhaps"), "'best' or 'fail'"),
+        (("--out", "/dev/null"), "folder"),
+        (("--out", "/proc/nowhere"), "cannot be written"),
+    ],
+)
+def test_bad_input_gets_one_sentence(refused, words, says):
+    assert says in refused(*words)
+
+
+def test_a_bad_setting_is_named(refused):
+    assert "STEADFACE_WIDTH" in refused(STEADFACE_WIDTH="3")
+
+
+def photo_of(tmp_path, make):
+    path = tmp_path / "photo.png"
+    make(Image.open(ASTRONAUT)).save(path)
+    return path
+
+
+def six(portrait):
+    picture = Image.new("RGB", (1536, 1024))
+    for place in range(6):
+        picture.paste(portrait, (place % 3 * 512, place // 3 * 512))
+    return picture
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda portrait: portrait.crop((0, 330, 512, 512)), "No face was found"),
+        (lambda portrait: portrait.resize((150, 150)), "pixels wide and at least 40"),
+        (six, "6 faces; choose the person with face=N (--face N)"),
+    ],
+)
+def test_a_photo_that_cannot_work_is_refused_with_what_to_do(refused, tmp_path, make, says):
+    assert says in refused("--reference", photo_of(tmp_path, make))
+
+
+def test_a_photo_given_as_cmyk_rotated_or_heic_works(instant, steadface, tmp_path):
+    import pillow_heif
+
+    portrait = Image.open(ASTRONAUT)
+    turned = Image.Exif()
+    turned[0x112] = 6
+    portrait.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    portrait.rotate(90, expand=True).save(tmp_path / "turned.jpg", exif=turned)
+    pillow_heif.from_pillow(portrait).save(tmp_path / "photo.heic")
+    for name in ("cmyk.jpg", "turned.jpg", "photo.heic"):
+        done = steadface(
+            *("generate", "--reference", tmp_path / name, "--prompt", "similarity=0.9", "--consent", "self"),
+            *("--out", tmp_path / name.replace(".", "_")),
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_jobs_are_listed_and_an_unknown_one_cannot_be_cancelled(instant, steadface):
+    steadface("generate", "--reference", ASTRONAUT, "--prompt", "similarity=0.9", "--consent", "self")
+    listed = steadface("jobs").stdout
+    assert re.fullmatch(r"\S+  completed  similarity=0\.9\n", listed)
+    done = steadface("cancel", "nobody")
+    assert done.returncode == 2
+    assert "There is no job 'nobody'" in done.stderr
+
+
+def test_the_doctor_says_that_the_preview_is_ready(steadface):
+    assert re.search(r"^preview +ready$", steadface("doctor").stdout, re.MULTILINE)
+
+
+def test_the_doctor_names_what_is_missing(steadface):
+    told = steadface("doctor", STEADFACE_FACES="nobody").stdout
+    assert "nobody" in told
+    assert "ready" not in told
