@@ -143,6 +143,7 @@ class JobEngine:
 
     def _drive(self) -> None:
         self.store.requeue_orphans()
+        self._drop_leftovers()
         owner = f"{socket.gethostname()}:{os.getpid()}"
         checkpoints = sqlite3.connect(self.settings.home / "checkpoints.sqlite", check_same_thread=False)
         checkpoints.execute("PRAGMA synchronous=NORMAL")
@@ -159,6 +160,13 @@ class JobEngine:
                 self._announce()
         finally:
             checkpoints.close()
+
+    def _drop_leftovers(self) -> None:
+        """Delete what ended jobs left: a cancelled call may have written after its job was tidied up."""
+        for job_id in self.artifacts.jobs():
+            row = self.store.get(job_id)
+            if row is None or row.ended:
+                self.artifacts.drop_job(job_id)
 
 
 class _Run:
@@ -182,7 +190,7 @@ class _Run:
             listener.join()
         self.engine.store.held(self.row)
         if ended["status"] != "queued":
-            self._tidy()
+            self.engine.artifacts.drop_job(self.row.id)
         self.engine.store.write(self.row, **ended)
 
     def _outcome(self) -> dict[str, Any]:
@@ -269,10 +277,6 @@ class _Run:
 
     def _end(self, status: str, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - columns
         return {"status": status, "finished": time.time(), **values}
-
-    def _tidy(self) -> None:
-        self.engine.artifacts.drop_scratch(self.row.id)
-        self.engine.artifacts.drop_receipts(self.row.id)
 
     def _told(self, error: SteadfaceError, attachments: dict[str, str]) -> dict[str, Any]:
         paths = {label: str(self.engine.artifacts.path(artifact)) for label, artifact in attachments.items()}

@@ -117,17 +117,18 @@ class Artifacts:
         with _unfinished(self.root, f".{kind}") as draft:
             yield draft
 
-    def drop_scratch(self, job_id: str) -> None:
-        """Delete the scratch files of a job that ended."""
-        shutil.rmtree(self._of_job("scratch", job_id), ignore_errors=True)
-
     def receipts(self, job_id: str) -> Path:
         """Where workers leave the receipts of a job."""
         return self._of_job("receipts", job_id)
 
-    def drop_receipts(self, job_id: str) -> None:
-        """Delete the receipts of a job that ended."""
-        shutil.rmtree(self.receipts(job_id), ignore_errors=True)
+    def drop_job(self, job_id: str) -> None:
+        """Delete the scratch files and the receipts of a job that ended."""
+        for folder in ("scratch", "receipts"):
+            shutil.rmtree(self._of_job(folder, job_id), ignore_errors=True)
+
+    def jobs(self) -> set[str]:
+        """The jobs that have scratch files or receipts."""
+        return {job.name for folder in ("scratch", "receipts") for job in (self.root / folder).glob("*")}
 
     def drop_abandoned(self) -> None:
         """Delete what a killed process left half-written, a day after it last wrote to it."""

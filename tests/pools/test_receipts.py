@@ -42,7 +42,7 @@ def test_receipts_go_with_their_job(open_pool, tmp_path):
     request = Write(text="hello", tally=str(tmp_path / "tally"))
     for job in ("one", "two"):
         call(request, key=CallKey(job, "task", 1))
-    artifacts.drop_receipts("one")
+    artifacts.drop_job("one")
     for job in ("one", "two"):
         call(request, key=CallKey(job, "task", 1))
     assert (tmp_path / "tally").read_text() == "xxx"

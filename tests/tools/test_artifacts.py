@@ -55,8 +55,10 @@ def test_scratch_goes_with_its_job_and_with_no_other(artifacts):
             path.write_bytes(DATA)
             scratch[job] = artifacts.put_file(path, "mkv", job)
     assert scratch["job-1"] == f"job-1/{HASH}.mkv"
-    artifacts.drop_scratch("job-1")
-    artifacts.drop_scratch("job-1")
+    assert artifacts.jobs() == {"job-1", "job-10"}
+    artifacts.drop_job("job-1")
+    artifacts.drop_job("job-1")
+    assert artifacts.jobs() == {"job-10"}
     assert [artifacts.exists(each) for each in (kept, scratch["job-1"], scratch["job-10"])] == [True, False, True]
 
 
@@ -113,7 +115,7 @@ def test_nothing_but_an_artifact_id_names_a_file(artifacts, artifact):
 @pytest.mark.parametrize("job", ["", ".", "..", "a/b", "a\n"])
 def test_nothing_but_a_job_id_names_a_folder(artifacts, job):
     with pytest.raises(ValueError, match="not a job id"):
-        artifacts.drop_scratch(job)
+        artifacts.drop_job(job)
 
 
 def test_a_full_disk_is_said_in_a_sentence_and_leaves_nothing(artifacts, monkeypatch):
