@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 
-from tools.contracts import Box, Face
 from tools.errors import Unavailable
 from tools.faces import dlib_resnet
 from tools.faces.dlib_resnet import DlibAnalyzer
@@ -37,7 +36,7 @@ def turned(portrait, degrees):
         return skull - 0.6 + nose * np.exp(-((u / (0.06 + 0.1 * np.clip(down, 0, 0.5))) ** 2))
 
     turn, source = np.radians(degrees), across.copy()
-    for _ in range(60):
+    for _ in range(25):
         hold = np.clip(1.3 - (source / 0.8) ** 2 - ((down - 0.25) / 1.15) ** 2, 0, 0.6) / 0.6
         wanted = (across - depth(source) * np.sin(turn)) / np.cos(turn) * hold + across * (1 - hold)
         source = (source + wanted) / 2
@@ -70,7 +69,7 @@ def test_points_lie_on_the_eyes_and_the_nose_by_the_subjects_own_sides(face):
 
 
 def test_a_mirrored_portrait_looks_the_other_way(analyzer, portrait, face):
-    mirrored = analyzer.analyze([np.ascontiguousarray(portrait[:, ::-1])])[0][0]
+    mirrored = analyzer.analyze([portrait[:, ::-1]])[0][0]
     assert mirrored.yaw == pytest.approx(-face.yaw, abs=3)
     assert mirrored.roll == pytest.approx(-face.roll, abs=2)
     assert mirrored.points["left_eye_outer"][0] > mirrored.points["right_eye_outer"][0]
@@ -85,7 +84,7 @@ def test_roll_follows_the_picture_clockwise(analyzer, portrait, face, clockwise)
 
 @pytest.mark.parametrize("degrees", [-20, -10, 10, 20])
 def test_yaw_follows_a_turned_head_with_the_sign_of_the_contract(analyzer, portrait, degrees):
-    face = analyzer.analyze([turned(portrait, degrees)])[0][0]
+    face = analyzer.analyze([turned(portrait[:260], degrees)])[0][0]
     assert face.yaw == pytest.approx(degrees, abs=7)
 
 
@@ -133,8 +132,7 @@ def test_a_huge_photo_gives_the_same_face_from_its_own_pixels(analyzer, portrait
 
 
 def test_a_photo_cropped_to_the_face_still_shows_it(analyzer, portrait):
-    cropped = np.ascontiguousarray(portrait[72:172, 172:272])
-    assert analyzer.analyze([cropped])[0][0].score > analyzer.thresholds.detector_floor
+    assert analyzer.analyze([portrait[72:172, 172:272]])[0][0].score > analyzer.thresholds.detector_floor
 
 
 @pytest.mark.parametrize("shape", [(480, 832, 3), (40, 40, 3), (3, 900, 3)])
@@ -172,10 +170,13 @@ def test_missing_model_files_are_said_with_the_command_that_gets_them(monkeypatc
         DlibAnalyzer()
 
 
-def test_a_face_keeps_its_box_and_hides_its_embedding(face):
-    assert isinstance(face.box, Box)
-    assert isinstance(face, Face)
+def test_an_embedding_has_128_numbers_and_no_presentation_is_guessed(face):
     assert face.embedding.shape == (128,)
     assert face.embedding.dtype == np.float32
-    assert "embedding" not in repr(face)
     assert face.presentation is None
+
+
+def test_pictures_need_not_be_contiguous_or_writable(analyzer, portrait, face):
+    view = np.repeat(np.repeat(portrait, 2, axis=0), 2, axis=1)[::2, ::2]
+    view.flags.writeable = False
+    assert analyzer.analyze([view])[0][0] == face

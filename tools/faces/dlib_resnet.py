@@ -91,7 +91,7 @@ class DlibAnalyzer:
 
     def analyze(self, images: Sequence[RGBImage]) -> list[list[Face]]:
         """Every face found, per image, largest box first; all faces of all images are embedded in one call."""
-        found = [self._find(image) for image in images]
+        found = [self._find(np.ascontiguousarray(image)) for image in images]
         chips = [sighting.chip for sightings in found for sighting in sightings]
         vectors = iter(self._network.compute_face_descriptor(chips, 0) if chips else [])
         return [

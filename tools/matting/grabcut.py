@@ -92,23 +92,23 @@ def _largest(on: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _cut(image: RGBImage, head: Head, outline: NDArray[np.float32]) -> RGBAImage:
     """The photo with the outline as alpha; the colours of the head run on past the edge, so that no backdrop shows."""
-    height, width = image.shape[:2]
-    share = cv2.warpAffine(outline, head.to_photo, (width, height), flags=cv2.INTER_LINEAR)
+    cut = np.dstack([image, np.zeros(image.shape[:2], np.uint8)])
+    x, y, width, height = head.place(*image.shape[:2])
+    window = cut[y : y + height, x : x + width]
+    to_window = head.to_photo - np.array([[0, 0, x], [0, 0, y]])
+    share = cv2.warpAffine(outline, to_window, (width, height), flags=cv2.INTER_LINEAR)
     # A blurred edge rises by 1 over sqrt(2 pi) deviations: this makes distance to it, in photo pixels.
     inside = (share - 0.5) * SMOOTHING * math.sqrt(2 * math.pi) * head.scale
-    alpha = np.round(255 * np.clip(inside - INSET * FACE * head.scale + 0.5, 0, 1)).astype(np.uint8)
-    return np.dstack([_spread(image, share > PURE, share > 0), alpha])
+    window[..., 3] = np.round(255 * np.clip(inside - INSET * FACE * head.scale + 0.5, 0, 1))
+    _spread(window, share > PURE, share > 0)
+    return cut
 
 
-def _spread(image: RGBImage, pure: NDArray[np.bool_], over: NDArray[np.bool_]) -> RGBImage:
-    """The picture with the colour of the nearest pure pixel in every pixel of ``over`` that is not pure itself."""
-    x, y, width, height = cv2.boundingRect(over.astype(np.uint8))
-    window = (slice(y, y + height), slice(x, x + width))
+def _spread(pixels: RGBAImage, pure: NDArray[np.bool_], over: NDArray[np.bool_]) -> None:
+    """Give every pixel of ``over`` the colour of the nearest pure one."""
     _, nearest = cv2.distanceTransformWithLabels(
-        (~pure[window]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+        (~pure).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     colours = np.zeros((nearest.max() + 1, 3), np.uint8)
-    colours[nearest[pure[window]]] = image[window][pure[window]]
-    spread = image.copy()
-    spread[window] = np.where(over[window][..., None], colours[nearest], image[window])
-    return spread
+    colours[nearest[pure]] = pixels[pure, :3]
+    pixels[over, :3] = colours[nearest[over]]

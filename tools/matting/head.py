@@ -44,6 +44,13 @@ class Head:
         """Photo pixels to one upright pixel."""
         return float(math.hypot(*self.to_photo[:, 0]))
 
+    def place(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """The part of a photo of this size that the picture shows: left, top, width, height."""
+        corners = self.to_photo @ np.array([[0, SPAN, SPAN, 0], [0, 0, SPAN, SPAN], [1, 1, 1, 1]])
+        left, top = (max(0, math.floor(start)) for start in corners.min(axis=1))
+        right, bottom = (math.ceil(end) for end in corners.max(axis=1))
+        return left, top, min(width, right) - left, min(height, bottom) - top
+
 
 def eyes(face: Face) -> tuple[Point, Point] | None:
     """The middles of the subject's right and left eye, from whatever points of them there are."""
