@@ -139,5 +139,5 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["similarity"] = lambda value: "no face" if value is None else f"{value:.2f}"
-    environment.filters["seconds"] = lambda value: "under 0.1 s" if 0 < value < 0.1 else f"{value:.1f} s"
+    environment.filters["seconds"] = lambda value: "< 0.1 s" if 0 < value < 0.1 else f"{value:.1f} s"
     return environment.get_template("report.html.j2")

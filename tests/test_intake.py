@@ -288,6 +288,21 @@ def test_garbled_bytes_never_raise_anything_else(form):
     assert outcomes["refused"] > 20
 
 
+def test_what_pillow_thinks_of_a_file_reaches_nobody(tmp_path):
+    data = bytearray(encoded(face_like(), "TIFF"))
+    place = data.index(struct.pack("<HHI", 277, 3, 1))  # SamplesPerPixel
+    data[place + 8 : place + 10] = struct.pack("<H", 2048)
+    (tmp_path / "photo.tiff").write_bytes(data)
+    code = (
+        "import pathlib, sys\nfrom agent.serving.intake import read_photo\nfrom tools.errors import InputError\n"
+        "try: read_photo(pathlib.Path(sys.argv[1]))\nexcept InputError: print('refused')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "photo.tiff"], capture_output=True, text=True, check=True
+    )
+    assert (run.stdout, run.stderr) == ("refused\n", "")
+
+
 def test_importing_the_intake_loads_no_image_library():
     code = "import sys, agent.serving.intake; print(sorted({'PIL', 'numpy', 'pillow_heif'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

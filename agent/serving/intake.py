@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import warnings
 from functools import cache
@@ -106,7 +107,7 @@ def _opened(data: bytes, name: str) -> Image:
     """The photo with its header read and nothing decoded yet."""
     from PIL import Image
 
-    _know_heif()
+    _prepare_pillow()
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
         width, height = image.size
@@ -129,10 +130,11 @@ def _allowed() -> str:
 
 
 @cache
-def _know_heif() -> None:
+def _prepare_pillow() -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its remarks go to stderr where nothing logs
 
 
 def _plain(image: Image) -> Image:
