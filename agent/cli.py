@@ -55,6 +55,7 @@ def generate(
     """Make a video of the person in a photo."""
     with _told_plainly():
         from agent.intent import prepare
+        from agent.logs import log_to_file
         from agent.settings import load_settings
         from tools.artifacts import Artifacts
 
@@ -63,6 +64,7 @@ def generate(
             settings, prompt=prompt, consent=consent, source="stated by the user", seed=seed, out=out, face=face
         )
         request = asked.with_photo(Artifacts(settings.home), reference)
+        log_to_file(settings.home)
 
         from agent.jobs import JobEngine  # heavy, so after everything that can be refused
 

@@ -52,7 +52,7 @@ def deliver_files(state: State, context: Context, tools: Tools) -> dict[str, Any
         names["first_frame"] = FIRST_FRAME
     report = build_report(state, context, finished=datetime.now().astimezone(), events=tools.notes, files=names)
     folder = _folder(context)
-    with room_on_disk(folder):
+    with room_on_disk(folder, "have the results written to another folder"):
         _place(_contents(state, context, report, sheet), folder)
     stages = _seconds_a_stage(state) | {"deliver": tools.elapsed()}
     return _delivered(folder, report, stages).model_dump(mode="json")

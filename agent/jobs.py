@@ -25,6 +25,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from agent.context import Context
 from agent.errors import GateError, LeaseLost
 from agent.graph import RECURSION_LIMIT, build_graph
+from agent.logs import log_file
 from agent.planner.protocol import Planner
 from agent.requests import JobRequest
 from agent.settings import Recipe, Settings
@@ -33,7 +34,7 @@ from agent.store import JobRow, JobStore
 from agent.views import JobView, view_of
 from tools import registry
 from tools.artifacts import Artifacts
-from tools.errors import Cancelled, InputError, SteadfaceError
+from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
 from tools.pools import Closed, Pool
 from tools.pools.local import LocalPool
 
@@ -212,8 +213,7 @@ class _Run:
             raise
         except Exception as error:
             log.exception("job %s failed", self.row.id)
-            sentence = f"Steadface itself failed ({type(error).__name__}: {error}); this is a defect, please report it."
-            return self._end("failed", error={"kind": "Defect", "message": sentence, "attachments": {}})
+            return self._end("failed", error=self._told(self._plainly(error), {}))
         return self._end("completed", result=state["delivered"])
 
     def _invoke(self) -> State:
@@ -277,6 +277,18 @@ class _Run:
 
     def _end(self, status: str, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - columns
         return {"status": status, "finished": time.time(), **values}
+
+    def _plainly(self, error: Exception) -> SteadfaceError:
+        """What no tool and no node should raise, as a sentence."""
+        home = self.engine.settings.home
+        if "disk is full" in str(error):
+            return InputError(
+                f"The disk that holds {home} is full; free some space, or set STEADFACE_HOME to another disk."
+            )
+        return BackendError(
+            f"Steadface itself failed ({type(error).__name__}: {error}); this is a defect, please report it with "
+            f"{log_file(home)}."
+        )
 
     def _told(self, error: SteadfaceError, attachments: dict[str, str]) -> dict[str, Any]:
         paths = {label: str(self.engine.artifacts.path(artifact)) for label, artifact in attachments.items()}

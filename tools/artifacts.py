@@ -38,15 +38,13 @@ def private_folder(path: Path) -> Path:
 
 
 @contextmanager
-def room_on_disk(root: Path) -> Iterator[None]:
-    """Say in one sentence that the disk is full."""
+def room_on_disk(root: Path, mend: str = "set STEADFACE_HOME to another disk") -> Iterator[None]:
+    """Say in one sentence that the disk is full; ``mend`` is what else to do than free some space."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(
-                f"The disk that holds {root} is full; free some space, or set STEADFACE_HOME to another disk."
-            ) from error
+            raise InputError(f"The disk that holds {root} is full; free some space, or {mend}.") from error
         raise
 
 
