@@ -1,4 +1,4 @@
-"""A prompt as it was typed, made plain: one line, plain quotes, sentence case, no markup, and which language it is in."""
+"""A prompt made plain: one line, plain quotes, sentence case, no markup, and which language it is in."""
 
 from __future__ import annotations
 
@@ -69,6 +69,10 @@ def _names_of_pictographs(text: str) -> str:
     return ", ".join(name for name in names if name and "variation" not in name)
 
 
+def _either(name: str) -> str:
+    return "|".join(re.escape(entry) for entry in sorted(listed(name), key=len, reverse=True))
+
+
 def _calm(text: str) -> str:
     """Sentence case for a prompt in capitals; quoted strings stay as they are."""
     letters = [char for char in _QUOTED.sub("", text) if char.isalpha()]
@@ -79,6 +83,7 @@ def _calm(text: str) -> str:
         parts += [text[start : match.start()].lower(), match.group()]
         start = match.end()
     calm = "".join([*parts, text[start:].lower()])
+    calm = re.sub(rf"\b(?:{_either('scene.proper')})\b", lambda match: match.group().title(), calm)
     return re.sub(r"(^|[.!?]\s+)([a-z])", lambda match: match.group(1) + match.group(2).upper(), calm)
 
 
@@ -92,7 +97,7 @@ def is_english(text: str) -> bool:
     words = words_of(_QUOTED.sub(" ", text))
     english = sum(word in lexicon("language.english").entries for word in words)
     others = sum(word in lexicon("language.others").entries for word in words)
-    return others == 0 or english >= others or framing_of(text) is not None and english + 2 >= others
+    return others == 0 or english >= others or (framing_of(text) is not None and english + 2 >= others)
 
 
 def _named_as_me(text: str) -> str:
@@ -103,10 +108,6 @@ def _named_as_me(text: str) -> str:
 def _no_markup(text: str) -> str:
     text = re.sub(r"<[^<>]{0,40}>|[*_#`~|\\<>{}\[\]^]+", " ", text)
     return re.sub(r"(?i)\b(here is|here's)\b", "there is", text)
-
-
-def _either(name: str) -> str:
-    return "|".join(re.escape(entry) for entry in sorted(listed(name), key=len, reverse=True))
 
 
 def _no_request(text: str) -> str:
@@ -131,6 +132,7 @@ def read(prompt: str) -> Source:
     elif pictures:
         plain = _names_of_pictographs(text) or plain
         notes.append("The prompt holds only emoji; they were read by their Unicode names.")
+    plain = _QUOTED.sub(lambda match: f'"{match.group(1) or match.group(2)}"', plain)
     plain = " ".join(_one_shot(_no_markup(plain)).split())
     plain = re.sub(r"\s+([,.;:!?])", r"\1", plain)
     plain = re.sub(r"([,.;:!?])(?:\s*[,.;:!?])+", r"\1", plain)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from agent.planner.verbs import Verb, looks_like_participle, verb
+from agent.planner.verbs import Form, Verb, looks_like_participle, verb
 from agent.planner.words import lexicon
 
 Tag = Literal["noun", "verb", "determiner", "pronoun", "preposition", "conjunction", "adverb", "number", "stop"]
 
-_TOKEN = re.compile(r"\"[^\"]*\"|[^\W_]+(?:['-][^\W_]+)*|[,.;:!?()]")
+_TOKEN = re.compile(
+    r"""\"[^\"]*\"|(?:she|he|it|that|there|who|what|let)'s\b|[^\W_]+(?:['-](?!s\b)[^\W_]+)*|'s\b|[,.;:!?()]""",
+    re.IGNORECASE,
+)
 _STARTS = ("determiner", "preposition", "pronoun", "adverb", "conjunction", "stop")
 
 
@@ -76,7 +80,7 @@ def _closed_class(low: str) -> Tag | None:
 
 
 def is_person(word: str) -> bool:
-    return word.lower() in lexicon("people.women", "people.men", "people.anyone", "people.roles")
+    return word.lower() in lexicon("people.women", "people.men", "people.anyone", "people.roles", "people.crowd")
 
 
 def _is_modifier_before(following: str | None) -> bool:
@@ -102,26 +106,22 @@ def _participle(known: Verb | None, before: Token | None, following: str | None)
     )
 
 
-def _noun_acts(before: Token, following: str | None, acted: bool) -> bool:
+def _noun_acts(before: Token, following: str | None, acted: Form | None) -> bool:
     """Whether a word like "waves" or "cooks", a noun more often than not, is a verb here."""
-    owned = following in {"her", "his", "their", "my", "your", "to", "at", "hello", "goodbye"}
+    if following == "up":
+        return True
     if before.tag in {"conjunction", "stop", "adverb"}:
-        return acted and owned
-    return (
-        not acted
-        and following is not None
-        and (
-            _closed_class(following) == "determiner"
-            or verb(following) is None
-            and following.isalpha()
-            and _closed_class(following) is None
-        )
-    )
+        owned = following in {"her", "his", "their", "my", "your", "to", "at", "hello", "goodbye"}
+        return (acted is not None and owned) or (acted == "third" and following in {None, ",", ".", "and"})
+    if acted is not None or following is None:
+        return False
+    kind = _closed_class(following)
+    return kind == "determiner" or (kind is None and following.isalpha() and verb(following) is None)
 
 
-def _finite(word: str, known: Verb, before: Token | None, following: str | None, acted: bool) -> bool:
+def _finite(word: str, known: Verb, before: Token | None, following: str | None, acted: Form | None) -> bool:
     """Whether a word that can be a base form, third person or past acts here."""
-    if before is None or (before.tag == "stop" and not acted):
+    if before is None or (before.tag == "stop" and acted is None):
         starts_order = following is None or _closed_class(following) in {
             "preposition",
             "determiner",
@@ -133,6 +133,8 @@ def _finite(word: str, known: Verb, before: Token | None, following: str | None,
             and (known.form == "third" or starts_order)
             and not (known.form == "past" and _is_modifier_before(following))
         )
+    if before.low in {"that", "which", "who"}:
+        return known.form != "base"
     if before.tag in {"determiner", "number"} or before.low in {"of", "with", "at", "in", "on", "into"}:
         return False
     if before.low in {
@@ -161,11 +163,13 @@ def _finite(word: str, known: Verb, before: Token | None, following: str | None,
         return _noun_acts(before, following, acted)
     if known.form == "third":
         return before.low not in lexicon("function.adjectives").entries
+    if acted == "base" and (before.tag in {"stop", "adverb"} or before.low in {"and", "or", "then"}):
+        return not _is_modifier_before(following)
     # A base form after a plural noun: "waves crash"; elsewhere it is a noun.
     return before.tag == "noun" and before.low.endswith("s") and not _is_modifier_before(following)
 
 
-def _open_class(word: str, before: Token | None, following: str | None, acted: bool) -> Tag:
+def _open_class(word: str, before: Token | None, following: str | None, acted: Form | None) -> Tag:
     low = word.lower()
     if low in lexicon("verbs.auxiliaries").entries or low == "wearing":
         return "verb"
@@ -181,26 +185,33 @@ def _open_class(word: str, before: Token | None, following: str | None, acted: b
     return "verb" if unknown_after_person and low.endswith("s") and not low.endswith("ss") else "noun"
 
 
-def tag(text: str) -> list[Token]:
+@lru_cache(maxsize=512)
+def tag(text: str) -> tuple[Token, ...]:
     """The tokens of a text, each with what it does there."""
     tokens: list[Token] = []
-    acted = False
+    acted: Form | None = None
     matches = list(_TOKEN.finditer(text))
     for index, match in enumerate(matches):
         word = match.group()
         following = matches[index + 1].group().lower() if index + 1 < len(matches) else None
         before = tokens[-1] if tokens else None
-        if not word[0].isalnum():
-            kind: Tag = "noun" if word[0] == '"' else "stop"
+        if word.lower() == "'s":
+            kind: Tag = "determiner"
+        elif not word[0].isalnum():
+            kind = "noun" if word[0] == '"' else "stop"
         else:
             kind = _closed_class(word.lower()) or _open_class(word, before, following, acted)
-        acted = (acted or kind == "verb") and word not in ".!?;"
+        if kind == "verb":
+            known = verb(word)
+            acted = known.form if known else "third"
+        elif word in ".!?;":
+            acted = None
         tokens.append(Token(word, kind, match.start(), match.end(), verb(word) if kind == "verb" else None))
-    return tokens
+    return tuple(tokens)
 
 
-def _joins(tokens: list[Token], index: int, words: list[str]) -> bool:
-    """Whether a token inside a noun phrase ties two halves of it together: "field of flowers", "black and white coat"."""
+def _joins(tokens: Sequence[Token], index: int, words: list[str]) -> bool:
+    """Whether a token ties two halves of a noun phrase: "field of flowers", "black and white coat"."""
     if not words or index + 1 >= len(tokens):
         return False
     low, following = tokens[index].low, tokens[index + 1]
@@ -210,7 +221,7 @@ def _joins(tokens: list[Token], index: int, words: list[str]) -> bool:
     return low in {"and", ","} and words[-1] in describing and following.tag == "noun" and following.low in describing
 
 
-def noun_phrases(tokens: list[Token]) -> Iterable[NounPhrase]:
+def noun_phrases(tokens: Sequence[Token]) -> Iterable[NounPhrase]:
     """The noun phrases in order. Verbs, pronouns and adverbs are in none of them."""
     words: list[str] = []
     first, led_by, owner, determiner = 0, "", "", ""

@@ -7,6 +7,7 @@ gender is not translated but replaced by the noun: "the man", "the man's".
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from agent.planner.phrases import Token, tag
 from agent.planner.verbs import third_person
@@ -41,7 +42,7 @@ def _role_of_her(following: Token | None) -> str:
     return "possessive" if following is not None and following.tag in {"noun", "number"} else "object"
 
 
-def _replacement(tokens: list[Token], index: int, presentation: Presentation, keep_gendered: bool) -> str | None:
+def _replacement(tokens: Sequence[Token], index: int, presentation: Presentation, keep_gendered: bool) -> str | None:
     low = tokens[index].low
     following = tokens[index + 1] if index + 1 < len(tokens) else None
     own = _OWN[presentation]

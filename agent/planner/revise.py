@@ -1,4 +1,4 @@
-"""Revising a spatial prompt: each measured cause has moves that address it, and a ladder of others when they are used up.
+"""Revising a spatial prompt: each measured cause has moves that address it, then a ladder of the others.
 
 A move yields drafts from the gentlest to the strongest. The first that every validator takes, and that no attempt
 has had, is the revision. What the user said in so many words gives way last, unless the cause names it.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from typing import Literal
 
 from agent.planner.language import Source
 from agent.planner.protocol import Cause, Plan, Revision, Tried
-from agent.planner.validators import CLIP_TOKENS, PHRASES, Context, check_spatial, clip_tokens
+from agent.planner.spatial_checks import CLIP_TOKENS, PHRASES, clip_tokens
+from agent.planner.validators import Context, check_spatial
 from agent.planner.words import because, lexicon, lifted_covers, listed, moods
 from tools.contracts import Presentation
 from tools.errors import InputError
@@ -22,7 +24,7 @@ from tools.framing import closer, framing_of
 
 Group = Literal["framing", "clothes", "place"]
 _GROUP_OF: dict[str, Group] = {"framing": "framing", "clothing": "clothes", "environment": "place"}
-_ADDED = ("facing", "alone", "face", "light", "background")
+_ADDED = ("facing", "alone", "face", "light", "background", "other_face", "other_light", "other_background")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ def _draft(prompt: str) -> Draft:
 
 def _added(draft: Draft, kind: str, phrase: str) -> Draft:
     """With one phrase of a kind, in the place of any other of that kind."""
-    kept = [other for other in draft.phrases if other not in listed(f"revision.{kind}")]
+    same = kind.removeprefix("other_")
+    alike = {phrase for name in (same, f"other_{same}") if name in _ADDED for phrase in listed(f"revision.{name}")}
+    kept = [other for other in draft.phrases if other not in alike]
     return replace(draft, phrases=(*kept, phrase))
 
 
@@ -64,13 +68,18 @@ def _stronger(draft: Draft, kind: str) -> Iterator[Draft]:
         yield _added(draft, kind, phrase)
 
 
+@cache
+def _ours() -> frozenset[str]:
+    """Every phrase that a revision may have added."""
+    return frozenset(phrase for kind in _ADDED for phrase in listed(f"revision.{kind}"))
+
+
 def _without_words(draft: Draft, *names: str) -> tuple[Draft, list[str]]:
     """The draft without the words of some lists, and the words that went. The subject stays; so do phrases of ours."""
-    ours = {phrase for kind in _ADDED for phrase in listed(f"revision.{kind}")}
     words = lexicon(*names)
     kept, gone = [draft.phrases[0]], list[str]()
     for phrase in draft.phrases[1:]:
-        found = [] if phrase in ours else words.find(phrase)
+        found = [] if phrase in _ours() else words.find(phrase)
         rest = (
             re.sub(r"^(?:(?:at|in|on|under|during|a|an|the|and)\b\s*)+$", "", words.without(phrase))
             if found
@@ -134,16 +143,17 @@ def _bare_face(draft: Draft, plan: Plan) -> Iterator[Draft]:
 def _simpler_light(draft: Draft, plan: Plan) -> Iterator[Draft]:
     plain, harsh = _without_words(draft, "scene.harsh_lights")
     day, dark = _without_words(plain, "scene.dark_times")
-    soft, bright, *_ = listed("revision.light")
+    soft, bright = listed("revision.light")
     if harsh:
         told = f"The light was changed from {_quoted_list(harsh)} to '{soft}'"
         yield replace(_added(plain, "light", soft), told=told, gives_up="place")
-    elif soft not in draft.phrases:
-        yield _added(draft, "light", soft)
     if dark:
+        if not harsh and soft not in draft.phrases:
+            yield _added(draft, "light", soft)
         told = f"The light was changed from {_quoted_list([*harsh, *dark])} to '{bright}'"
         yield replace(_added(day, "light", bright), told=told, gives_up="place")
-    yield from _stronger(draft, "light")
+    if not dark:
+        yield from _stronger(draft, "light")
 
 
 def _clear_face(draft: Draft, plan: Plan) -> Iterator[Draft]:
@@ -161,22 +171,20 @@ def _plain_expression(draft: Draft, plan: Plan) -> Iterator[Draft]:
 
 def _of_lists(draft: Draft, *names: str) -> list[int]:
     """Where phrases of the user's that end in a word of these lists stand, last first."""
-    ours = {phrase for kind in _ADDED for phrase in listed(f"revision.{kind}")}
     found = [
-        i for i, phrase in enumerate(draft.phrases) if i and phrase not in ours and lexicon(*names).matches(phrase)
+        i for i, phrase in enumerate(draft.phrases) if i and phrase not in _ours() and lexicon(*names).matches(phrase)
     ]
     return found[::-1]
 
 
 def _fewer_things(draft: Draft, plan: Plan) -> Iterator[Draft]:
     """One thing less around the person, from the last."""
-    ours = {phrase for kind in _ADDED for phrase in listed(f"revision.{kind}")}
     known = (
         "face.parts", "clothes.garments", "scene.places", "scene.times", "scene.weathers", "scene.lights",
     )  # fmt: skip
     for index in range(len(draft.phrases) - 1, 0, -1):
         phrase = draft.phrases[index]
-        if phrase not in ours and not lexicon(*known).matches(phrase):
+        if phrase not in _ours() and not lexicon(*known).matches(phrase):
             rest = (*draft.phrases[:index], *draft.phrases[index + 1 :])
             yield replace(draft, phrases=rest, told=f"'{phrase}' was left out of the first frame")
 
@@ -202,7 +210,10 @@ def _plainer_clothes(draft: Draft, plan: Plan) -> Iterator[Draft]:
 
 def _reworded(draft: Draft, plan: Plan) -> Iterator[Draft]:
     """Every way to say face, light and background anew: what is left when nothing else is."""
-    for face, light, background in product(*(listed(f"revision.{kind}") for kind in ("face", "light", "background"))):
+    choices = [
+        [*listed(f"revision.other_{kind}"), *listed(f"revision.{kind}")] for kind in ("face", "light", "background")
+    ]
+    for face, light, background in product(*choices):
         yield _added(_added(_added(draft, "face", face), "light", light), "background", background)
 
 
@@ -249,9 +260,8 @@ def ladder(cause: Cause) -> tuple[str, ...]:
 
 def _fitted(draft: Draft, trigger: str) -> Draft:
     """Within the phrases and tokens allowed: what stands last of the user's surroundings goes first."""
-    ours = {phrase for kind in _ADDED for phrase in listed(f"revision.{kind}")}
     while len(draft.phrases) + 1 >= PHRASES.stop or clip_tokens(f"{trigger}, {draft.prompt}") > CLIP_TOKENS:
-        spare = [i for i, phrase in enumerate(draft.phrases) if i > 3 and phrase not in ours]
+        spare = [i for i, phrase in enumerate(draft.phrases) if i > 3 and phrase not in _ours()]
         if not spare:
             return draft
         draft = replace(draft, phrases=(*draft.phrases[: spare[-1]], *draft.phrases[spare[-1] + 1 :]))
@@ -265,7 +275,7 @@ def _candidates(base: Draft, plan: Plan, cause: Cause) -> Iterator[tuple[str, Dr
 
 
 def revised(source: Source, plan: Plan, history: Sequence[Tried], presentation: Presentation) -> Revision:
-    """The next prompt: the last one tried, changed by one move. Raises ``InputError`` when nothing is left to change."""
+    """The last prompt tried, changed by one move. Raises ``InputError`` when nothing is left to change."""
     cause = history[-1].diagnosis.cause
     tried = (plan.spatial_prompt, *(attempt.spatial_prompt for attempt in history))
     context = Context(source.text, presentation, source.english, tried)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from agent.planner.language import ascii_fold
@@ -47,7 +48,7 @@ def _role_of(phrase: NounPhrase) -> Role | None:
 
 
 def _role_of_the_rest(phrase: NounPhrase, words: list[str]) -> Role | None:
-    if lexicon("scene.nothing").ends(phrase.head) or phrase.text.isdigit():
+    if lexicon("scene.nothing").ends(phrase.head) or all(word.isdigit() for word in words):
         return None
     if all(word in lexicon("function.adjectives").entries for word in words):
         return "time" if lexicon("scene.weathers").matches(phrase.text) else None
@@ -115,6 +116,7 @@ def life_of(text: str) -> str:
     return next(mood.life for mood in moods() if mood.words.matches(text) or not mood.words.entries)
 
 
+@lru_cache(maxsize=64)
 def shown_in(text: str) -> Shown:
     """Read a text; quotations are left out, since a first frame shows no writing."""
     shown = Shown()
@@ -143,7 +145,7 @@ def shown_in(text: str) -> Shown:
 
 def _imply_place(shown: Shown, text: str) -> None:
     """An activity that has its own ground brings it: surfing, the sea."""
-    bases = {known.base for token in tag(text) if (known := token.verb or verb(token.low))}
+    bases = {token.verb.base for token in tag(text) if token.verb}
     for base, place in implied_places().items():
         if base in bases:
             shown.environment.insert(0, place)

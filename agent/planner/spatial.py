@@ -52,7 +52,7 @@ def spatial_prompt(source: Source, subject: Subject, presentation: Presentation)
     if not source.english:
         return _passed_through(source, presentation, framing)
     shown = shown_in(source.text)
-    aside = [subject.aside] if subject.aside and not check_phrase(subject.aside, context) else []
+    aside = [subject.aside.lower()] if subject.aside and not check_phrase(subject.aside, context) else []
     phrases = [f"a {presentation}", *aside, *_chosen(shown, look_of(source.text), context)]
     prompt = joined([*phrases, framing])
     if any(violation.code == "unchanged" for violation in check_spatial(prompt, context)):

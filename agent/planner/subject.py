@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from agent.planner.language import read
@@ -15,8 +16,6 @@ from tools.framing import framing_phrases
 
 Kind = Literal["woman", "man", "anyone", "role", "first person", "name", "she", "he"]
 
-_PLAIN = frozenset({"woman", "man", "person", "lady", "female", "male", "human", "someone", "somebody", "individual", "guy",
-                    "subject", "figure", "character", "people", "gal", "dude", "bloke", "gentleman", "adult"})  # fmt: skip
 _OWN_NOUN: dict[Kind, Presentation] = {"woman": "woman", "man": "man", "she": "woman", "he": "man"}
 
 
@@ -35,7 +34,10 @@ class Mention:
 
 @dataclass(frozen=True)
 class Subject:
-    """``mention`` is ``None`` where the prompt names nobody; ``aside`` says what the user's own noun adds ("young", "a firefighter")."""
+    """``mention`` is ``None`` where the prompt names nobody.
+
+    ``aside`` is what the user's own noun says beyond the presentation: "young", "a firefighter".
+    """
 
     mention: Mention | None
     aside: str
@@ -69,8 +71,12 @@ def _kind_of(token: Token, following: Token | None) -> Kind | None:
     if token.tag != "noun":
         return None
     groups: tuple[tuple[str, Kind], ...] = (
-        ("people.women", "woman"), ("people.men", "man"), ("people.roles", "role"), ("people.anyone", "anyone"),
-    )  # fmt: skip
+        ("people.women", "woman"),
+        ("people.men", "man"),
+        ("people.roles", "role"),
+        ("people.anyone", "anyone"),
+        ("people.crowd", "anyone"),
+    )
     kind = next((kind for name, kind in groups if low in lexicon(name)), None)
     if kind is None and token.text[:1].isupper() and low in lexicon("people.names").entries:
         return "name"
@@ -82,14 +88,21 @@ def _mention(tokens: Sequence[Token], index: int, kind: Kind) -> Mention:
     if kind not in {"first person", "she", "he"}:
         while first and (tokens[first - 1].tag in {"noun", "number"} or tokens[first - 1].low in {"very", "quite"}):
             first -= 1
-    described = tuple(token.low for token in tokens[first:index])
+    described = tuple(token.text if token.text.isupper() else token.low for token in tokens[first:index])
     determiner = ""
     if first and tokens[first - 1].tag == "determiner" and kind not in {"first person", "she", "he"}:
         first -= 1
         determiner = tokens[first].low
+    last = index
+    while (
+        last + 1 < len(tokens)
+        and kind in {"woman", "man", "role"}
+        and tokens[last + 1].low in lexicon("people.names").entries
+    ):
+        last += 1
     noun = tokens[index].low
     plural = (singular(noun) != noun and kind in {"woman", "man", "anyone", "role"}) or noun in {"couple", "we", "us"}
-    return Mention(kind, noun, described, determiner, tokens[first].start, tokens[index].end, plural)
+    return Mention(kind, noun, described, determiner, tokens[first].start, tokens[last].end, plural)
 
 
 def mentions(text: str) -> list[Mention]:
@@ -104,7 +117,13 @@ def mentions(text: str) -> list[Mention]:
         describes_next = (
             following is not None and following.tag == "noun" and kind not in {"she", "he", "first person", "name"}
         )
-        if describes_next and following is not None and (is_person(following.low) or kind in {"role", "anyone"}):
+        named = following is not None and following.low in lexicon("people.names").entries
+        if (
+            describes_next
+            and not named
+            and following is not None
+            and (is_person(following.low) or kind in {"role", "anyone"})
+        ):
             continue
         if describes_next and following is not None and following.low in lexicon("clothes.garments"):
             continue
@@ -135,7 +154,7 @@ def _rank(mention: Mention, presentation: Presentation) -> int:
 
 def _in_passing(mention: Mention) -> bool:
     """Whether a mention can only be others: people whom somebody meets."""
-    group = mention.plural and mention.kind in {"anyone", "role"} or mention.noun in lexicon("people.crowd").entries
+    group = (mention.plural and mention.kind in {"anyone", "role"}) or mention.noun in lexicon("people.crowd").entries
     return group and mention.start > 2 and mention.kind != "first person"
 
 
@@ -167,24 +186,31 @@ def _aside(mention: Mention, presentation: Presentation) -> str:
     contradicts = mention.kind in {"woman", "man"} and mention.kind != presentation and presentation != "person"
     noun = mention.noun
     owned = mention.determiner in {"my", "your", "our"}
-    if noun in _PLAIN or contradicts or owned:
+    if noun in lexicon("people.plain").entries or contradicts or owned:
         return _joined(words)
     roles = [word for word in mention.described if word in lexicon("people.roles")]
     return with_article(" ".join([*words, *roles, noun]))
 
 
 def _same_person(other: Mention, chosen: Mention) -> bool:
-    if other.kind in {"first person", "she", "he", "name"}:
+    if other.kind in {"she", "he"}:
+        contradicts = chosen.kind in _OWN_NOUN and _OWN_NOUN[other.kind] != _OWN_NOUN[chosen.kind]
+        return not contradicts and chosen.kind != "first person"
+    if other.kind in {"first person", "name"}:
         return True
     if other.determiner == "no":
         return True
     return (
         not other.plural
         and (other.determiner == "the" or other.determiner == "")
-        and (other.noun == chosen.noun or other.noun in _PLAIN and other.kind in {chosen.kind, "anyone"})
+        and (
+            other.noun == chosen.noun
+            or (other.noun in lexicon("people.plain").entries and other.kind in {chosen.kind, "anyone"})
+        )
     )
 
 
+@lru_cache(maxsize=64)
 def subject_of(text: str, presentation: Presentation) -> Subject:
     """The mention that is the person of the photo, and the others who are not."""
     found = [mention for mention in mentions(text) if mention.determiner != "no"]

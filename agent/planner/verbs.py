@@ -68,7 +68,7 @@ def looks_like_participle(word: str) -> bool:
 
 
 def doing(participle: str) -> str:
-    """What a single subject does whose participle this is: ``walking`` to ``walks``, ``moonwalking`` to ``is moonwalking``."""
+    """A participle as what one subject does: ``walking`` to ``walks``, ``moonwalking`` to ``is moonwalking``."""
     known = verb(participle)
     return third_person(known.base) if known else f"is {participle}"
 
