@@ -16,11 +16,8 @@ from tools.preview.reading import Outfit
 from tools.preview.sprites import backing, cut, lay, premultiply
 from tools.preview.sticker import HeadSticker, edge_of, fall_of
 
-SHOULDERS = 2.75
+SHOULDERS = 3.0
 """The width of the shoulders, in face heights."""
-TUCK = 0.09
-"""How far the lower end of the head goes into the collar, in face heights."""
-
 _bust = lru_cache(maxsize=2)(draw_bust)
 
 
@@ -31,9 +28,9 @@ class BustFigure:
         self._height = layout.size.height
         self._head = HeadSticker(reference, layout, light)
         bust = _bust(outfit, SHOULDERS * layout.face)
-        wider = max(1.0, 1.06 * self._head.neck_width / bust.neck.width)
+        wider = float(np.clip(1.1 * self._head.neck_width / bust.neck.width, 1.0, 1.25))
         x, y = self._head.neck
-        self._place = shift(x, y - TUCK * layout.face) @ scale(wider, wider) @ shift(-bust.neck.x, -bust.neck.y)
+        self._place = shift(x, y) @ scale(wider, wider) @ shift(-bust.neck.x, -bust.neck.y)
         behind, front = premultiply(bust.behind), premultiply(bust.front)
         outline = np.maximum(behind[..., 3], front[..., 3])
         self._back = backing(outline, edge_of(layout) / wider, fall_of(layout))

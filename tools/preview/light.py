@@ -12,7 +12,10 @@ import numpy as np
 
 from tools.contracts import RGBAImage
 
-STRENGTH = 0.3
+TINT = 0.2
+DIMMING = 0.35
+NEUTRAL = 150
+"""The mean brightness of a scene by day."""
 SIDE = 0.07
 
 
@@ -42,6 +45,7 @@ class Light:
 def light_of(sky: RGBAImage, side: float) -> Light:
     """The light under this sky: its mean colour against a neutral day."""
     mean = np.array(cv2.mean(sky)[:3])
-    colour = 1 + STRENGTH * (mean / 165 - 1)
-    r, g, b = np.clip(colour, 0.78, 1.08)
-    return Light((float(r), float(g), float(b)), side)
+    brightness = float(mean.mean())
+    tint = 1 + TINT * (mean / brightness - 1)
+    r, g, b = tint * (1 - DIMMING * max(1 - brightness / NEUTRAL, 0.0))
+    return Light((r, g, b), side)

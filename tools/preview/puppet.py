@@ -20,8 +20,6 @@ from tools.preview.sticker import HeadSticker, edge_of, fall_of
 
 BODY = 5.7
 """The height of the body from collar to sole, in face heights."""
-TUCK = 0.1
-"""How far the lower end of the head goes into the collar, in face heights."""
 FINE = 1.25
 """Pixels of the parts for one pixel of the picture."""
 LEG_SWING = 14.0
@@ -51,9 +49,9 @@ class PuppetFigure:
         self._height = layout.size.height
         self._head = HeadSticker(reference, layout, light)
         puppet = draw_puppet(outfit, BODY * layout.face * FINE)
-        larger = max(1.0, 1.04 * self._head.neck_width * FINE / puppet.neck.width) / FINE
+        larger = float(np.clip(1.05 * self._head.neck_width * FINE / puppet.neck.width, 1.0, 1.2)) / FINE
         x, y = self._head.neck
-        collar = shift(x, y - TUCK * layout.face) @ scale(larger, larger) @ shift(-puppet.neck.x, -puppet.neck.y)
+        collar = shift(x, y) @ scale(larger, larger) @ shift(-puppet.neck.x, -puppet.neck.y)
         soles = move(collar, (puppet.neck.x, puppet.size[1]))
         self._stand = shift(0, max(ground * self._height, soles[1]) - soles[1])
         self._place = self._stand @ collar

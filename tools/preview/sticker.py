@@ -18,7 +18,7 @@ HAIR_ROOM = 0.045
 
 class HeadSticker:
     """In picture pixels, at rest: ``eyes`` is the point between them, ``hair`` how far it reaches above them, ``neck``
-    the middle of the lower end and ``neck_width`` the width there.
+    where a collar goes and ``neck_width`` the width of the cut there.
     """
 
     def __init__(self, reference: Reference, layout: Layout, light: Light) -> None:
