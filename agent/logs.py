@@ -19,6 +19,7 @@ def log_to_file(home: Path) -> None:
     """Send every log record of this process to the home folder's log."""
     private_folder(log_file(home).parent)
     handler = RotatingFileHandler(log_file(home), maxBytes=_LARGEST, backupCount=1, delay=True)
+    logging.raiseExceptions = False  # a full disk must not print the log's own failure
     logging.basicConfig(
         handlers=[handler], level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(message)s"
     )
