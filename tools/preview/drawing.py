@@ -32,6 +32,7 @@ PARTS = ("leg-right", "leg-left", "arm-right", "arm-left", "torso")
 
 FAR_BLUR = 0.0016
 NEAR_BLUR = 0.006
+FALLING_BLUR = 0.001
 GRAIN = 3.2
 
 
@@ -98,12 +99,14 @@ class Puppet:
 def draw_scene(setting: Setting, size: Size, margin: float) -> SceneLayers:
     """Paint a scene for a picture of ``size``, with ``margin`` (a fraction of each side's length) around it."""
     palette = _palettes()[setting.palette]
-    drawing = _drawing(SCENES / f"{setting.scene}.svg", lambda name, rule: _lit(name, rule, palette))
+    drawing = _drawn(SCENES / f"{setting.scene}.svg")
+    place = drawing.get("data-place", "outdoors")
+    _paint(drawing, lambda name, rule: _lit(name, rule, palette, place))
     width, height = (round(length * (1 + 2 * margin)) for length in size)
     view = _cover(drawing, width, height)
     far, mid, near = (_render(drawing, [layer], view, (width, height)) for layer in ("far", "mid", "near"))
     ground = (float(drawing.get("data-ground", "")) - view.y) / view.height
-    falling = palette.get("falling") if drawing.get("data-sheltered") is None else None
+    falling = palette.get("falling") if place == "outdoors" else None
     return SceneLayers(
         far=_papered(_softened(far, FAR_BLUR * height)),
         mid=_papered(mid),
@@ -150,32 +153,35 @@ def _palettes() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("palettes.toml").read_text("utf-8"))
 
 
-def _drawing(path: Path, paint: Callable[[str, str], str]) -> ET.Element:
-    """The drawing, with every rule of its style block painted: ``paint`` gets a class's name and its declarations."""
-    drawing = ET.fromstring(path.read_text("utf-8"))
+def _drawn(path: Path) -> ET.Element:
+    return ET.fromstring(path.read_text("utf-8"))
+
+
+def _paint(drawing: ET.Element, rule_of: Callable[[str, str], str]) -> None:
+    """Write every rule of the style block anew: ``rule_of`` gets the name of its class and its declarations."""
     for style in drawing.iter(f"{SVG}style"):
         style.text = re.sub(
             r"\.([\w-]+)\s*\{([^}]*)\}",
-            lambda rule: f".{rule[1]} {{{paint(rule[1], rule[2])}}}",
+            lambda rule: f".{rule[1]} {{{rule_of(rule[1], rule[2])}}}",
             style.text or "",
         )
-    return drawing
 
 
-def _lit(name: str, rule: str, palette: Mapping[str, Any]) -> str:
+def _lit(name: str, rule: str, palette: Mapping[str, Any], place: str) -> str:
+    """One rule of a scene under a palette."""
     if name in palette["shown"]:
         return re.sub(r"opacity:\s*[\d.]+", f"opacity: {palette['shown'][name]}", rule)
     if name in palette["colours"]:
         return _recoloured(rule, lambda _: palette["colours"][name])
     if name.startswith("lit-"):
         return rule
-    return _recoloured(rule, lambda colour: _under(colour, palette))
+    light = palette["indoors" if place == "indoors" else "light"]
+    veiled = palette["veiled"] if place == "outdoors" else 0.0
+    return _recoloured(rule, lambda paint: _mixed(_under(paint, light), palette["veil"], veiled))
 
 
-def _under(colour: str, palette: Mapping[str, Any]) -> str:
-    """A paint by day as it looks under the light and through the air of a palette."""
-    paint, light = np.array(ImageColor.getrgb(colour)), np.array(ImageColor.getrgb(palette["light"]))
-    return _mixed(_hex(paint * light / 255), palette["veil"], palette["veiled"])
+def _under(paint: str, light: str) -> str:
+    return _hex(np.array(ImageColor.getrgb(paint)) * np.array(ImageColor.getrgb(light)) / 255)
 
 
 def _garment(outfit: Outfit) -> ET.Element:
@@ -184,10 +190,9 @@ def _garment(outfit: Outfit) -> ET.Element:
         for name, colour in (("main", outfit.colour), ("accent", outfit.accent))
         for shade, towards, amount in (("", colour, 0.0), ("-light", "#fff6e8", 0.24), ("-dark", "#171429", 0.34))
     }
-    return _drawing(
-        GARMENTS / f"{outfit.garment}.svg",
-        lambda name, rule: _recoloured(rule, lambda colour: shades.get(name.removesuffix("-line"), colour)),
-    )
+    drawing = _drawn(GARMENTS / f"{outfit.garment}.svg")
+    _paint(drawing, lambda name, rule: _recoloured(rule, lambda paint: shades.get(name.removesuffix("-line"), paint)))
+    return drawing
 
 
 def _recoloured(rule: str, colour: Callable[[str], str]) -> str:
@@ -274,36 +279,32 @@ def _grain(height: int, width: int) -> np.ndarray[Any, np.dtype[np.int16]]:
 
 
 def _rain(width: int, height: int) -> RGBAImage:
-    return _fallen(width, height, count=150, length=0.085, thickness=0.0022, slant=0.16, strength=110, blur=0.0008)
+    return _fallen(width, height, columns=15, length=0.085, slant=0.16, thickness=0.0022, opacity=0.43)
 
 
 def _snow(width: int, height: int) -> RGBAImage:
-    return _fallen(width, height, count=210, length=0.0, thickness=0.0085, slant=0.0, strength=215, blur=0.0016)
+    return _fallen(width, height, columns=18, length=0.0, slant=0.0, thickness=0.0085, opacity=0.84)
 
 
 _FALLING: Mapping[str, Callable[[int, int], RGBAImage]] = {"rain": _rain, "snow": _snow}
 
 
 def _fallen(
-    width: int, height: int, *, count: int, length: float, thickness: float, slant: float, strength: int, blur: float
+    width: int, height: int, *, columns: int, length: float, slant: float, thickness: float, opacity: float
 ) -> RGBAImage:
-    """White strokes or flakes, scattered evenly; lengths are fractions of the height."""
+    """White strokes or flakes scattered over the columns of a grid; lengths are fractions of the height."""
     rng = np.random.default_rng(2)
+    rows = round(columns * height / width)
     strokes = []
-    for x, y, depth in rng.random((count, 3)):
+    for column, row in np.ndindex(columns, rows):
+        x, y, depth = rng.random(3)
+        left, top = (column + x) * width / columns, (row + y) * height / rows
         long, thick = length * height * (0.5 + depth), thickness * height * (0.35 + depth)
-        for wrap in (-height, 0, height):
-            start, end = (
-                (x * width * 1.1, y * height + wrap),
-                (x * width * 1.1 - slant * long, y * height + wrap + long),
-            )
-            strokes.append(
-                f'<path d="M{start[0]:.1f} {start[1]:.1f}L{end[0]:.1f} {end[1] + 0.01:.2f}" '
-                f'stroke-width="{thick:.2f}" opacity="{0.35 + 0.65 * depth:.2f}"/>'
-            )
-    drawing = ET.fromstring(
-        f'<svg xmlns="{SVG[1:-1]}"><g id="falling" stroke="white" stroke-linecap="round" opacity="{strength / 255:.2f}">'
-        + "".join(strokes)
-        + "</g></svg>"
-    )
-    return _softened(_render(drawing, ["falling"], _View(0, 0, width, height), (width, height)), blur * height)
+        # drawn once more above and below, so that the bottom continues at the top
+        line = "".join(
+            f"M{left:.1f} {top + turn:.1f}l{-slant * long:.1f} {long + 0.1:.1f}" for turn in (-height, 0, height)
+        )
+        strokes.append(f'<path d="{line}" stroke-width="{thick:.2f}" opacity="{opacity * (0.35 + 0.65 * depth):.2f}"/>')
+    group = f'<g id="falling" stroke="white" stroke-linecap="round">{"".join(strokes)}</g>'
+    drawing = ET.fromstring(f'<svg xmlns="{SVG[1:-1]}">{group}</svg>')
+    return _softened(_render(drawing, ["falling"], _View(0, 0, width, height), (width, height)), FALLING_BLUR * height)
