@@ -13,7 +13,7 @@ from agent.delivery import deliver_files
 from agent.errors import GateError
 from agent.planner.protocol import Diagnosis, Plan, Tried
 from agent.planner.subject import presentation_in
-from agent.reporting import chosen_candidate
+from agent.reporting import chosen_candidate, temporal_prompt
 from agent.seeds import derive_seed
 from agent.state import Attempt, Candidate, NextBatch, Painted, Repair, State, Timing, Video
 from tools.pools.calls import (
@@ -179,7 +179,7 @@ def animate(state: State, context: Context, tools: Tools) -> Update:
     reply = tools.call(
         Animate(
             job_id=context.job_id,
-            prompt=_plan(state).temporal_prompt,
+            prompt=temporal_prompt(state),
             first_frame=first["image"] if first else None,
             first_frame_backend=recipe.first_frame if first else None,
             first_frame_prompt=_attempt_of(state, first)["spatial_prompt"] if first else None,
@@ -239,7 +239,7 @@ def repair_identity(state: State, context: Context, tools: Tools) -> Update:
             keyframes=window["keyframes"],
             drifted=[window["drifted"]],
             references=[_reference(state)],
-            prompt=_plan(state).temporal_prompt,
+            prompt=temporal_prompt(state),
             spatial_prompt=_attempt_of(state, first)["spatial_prompt"] if first else _plan(state).spatial_prompt,
             strength=recipe.repair_strength,
             seed=derive_seed(context.request.seed, "repair", len(state.get("repairs", []))),

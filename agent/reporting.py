@@ -9,6 +9,7 @@ from agent import report
 from agent.context import Context
 from agent.report import Report
 from agent.state import Candidate, State
+from tools.framing import reframed
 from tools.pools.calls import RecogniserFacts, SeenFace, VideoScore
 
 LOWEST_FACE_RATE = 0.5
@@ -33,7 +34,7 @@ def build_report(
         reference=_reference(state),
         recogniser=RecogniserFacts.model_validate(state["recogniser"]),
         planner=report.PlannerFacts(name=plan["planner"], notes=plan["notes"]),
-        temporal_prompt=plan["temporal_prompt"],
+        temporal_prompt=temporal_prompt(state),
         attempts=[_attempt(state, number) for number in range(len(state.get("attempts", [])))],
         chosen=_chosen(state),
         gate=_gate(state, context),
@@ -52,6 +53,13 @@ def chosen_candidate(state: State) -> Candidate | None:
     if verdict is None or verdict["attempt"] is None or verdict["candidate"] is None:
         return None
     return state["attempts"][verdict["attempt"] - 1]["candidates"][verdict["candidate"] - 1]
+
+
+def temporal_prompt(state: State) -> str:
+    """What the video is made from: the plan's, in the framing that the chosen first frame was loosened to."""
+    chosen, plan = chosen_candidate(state), state["plan"]
+    framing = state["attempts"][chosen["attempt"] - 1]["framing"] if chosen else plan["framing"]
+    return plan["temporal_prompt"] if framing == plan["framing"] else reframed(plan["temporal_prompt"], framing)
 
 
 def warnings_of(state: State) -> list[str]:

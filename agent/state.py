@@ -8,6 +8,8 @@ from __future__ import annotations
 import operator
 from typing import Annotated, Any, Literal, TypedDict
 
+from tools.contracts import Framing
+
 JSON = dict[str, Any]
 """A pydantic message, dumped."""
 
@@ -28,7 +30,7 @@ class Attempt(TypedDict):
 
     number: int
     spatial_prompt: str
-    framing: str
+    framing: Framing
     move: str
     loosened: str | None
     candidates: list[Candidate]
@@ -39,7 +41,7 @@ class NextBatch(TypedDict):
     """What the next batch of first frames paints."""
 
     spatial_prompt: str
-    framing: str
+    framing: Framing
     move: str
     loosened: str | None
 

@@ -46,6 +46,11 @@ def framing_of(text: str) -> Framing | None:
     return _FRAMING_OF[phrases[-1].lower()] if phrases else None
 
 
+def reframed(text: str, framing: Framing) -> str:
+    """The text with every framing phrase replaced by ``framing``."""
+    return _ANY.sub(framing, text)
+
+
 def closer(framing: Framing) -> Framing | None:
     """One step closer, or ``None`` for a close-up."""
     step = FRAMINGS.index(framing)

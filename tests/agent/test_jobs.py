@@ -217,3 +217,10 @@ def test_kill_9_of_the_server_leaves_no_worker_and_a_restart_goes_on_with_the_jo
     assert view.status == "completed"
     stages = [timing["stage"] for timing in report_of(view)["timings"]]
     assert stages.count("inspect_reference") == stages.count("generate_first_frames") == 1
+
+
+def test_a_loosened_framing_is_loosened_in_the_motion_too(engine):
+    view = run(engine, "wide shot side=20 then full shot side=64")
+    report = report_of(view)
+    assert [attempt["framing"] for attempt in report["attempts"]] == ["wide shot", "full shot"]
+    assert "wide shot" not in report["temporal_prompt"]
