@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from agent.planner.language import Source, words_of
 from agent.planner.scene import Shown, look_of, shown_in
 from agent.planner.subject import Subject, without_framing
@@ -61,5 +63,5 @@ def spatial_prompt(source: Source, subject: Subject, presentation: Presentation)
 
 
 def _passed_through(source: Source, presentation: Presentation, framing: str) -> str:
-    words = " ".join(without_framing(source.text).replace(",", " ").replace(".", " ").split())
+    words = " ".join(re.sub(r"[^\w\s'-]", " ", without_framing(source.text)).split())
     return joined([f"a {presentation}", words[:160].strip(), "natural expression", framing])

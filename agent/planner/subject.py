@@ -83,14 +83,21 @@ def _kind_of(token: Token, following: Token | None) -> Kind | None:
     return kind
 
 
+def _describes(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a token belongs to the noun phrase of the next; a gap is a framing phrase that was blanked out."""
+    if index < 0 or tokens[index + 1].start - tokens[index].end > 1:
+        return False
+    return tokens[index].tag in {"noun", "number", "determiner"} or tokens[index].low in {"very", "quite"}
+
+
 def _mention(tokens: Sequence[Token], index: int, kind: Kind) -> Mention:
     first = index
     if kind not in {"first person", "she", "he"}:
-        while first and (tokens[first - 1].tag in {"noun", "number"} or tokens[first - 1].low in {"very", "quite"}):
+        while _describes(tokens, first - 1) and tokens[first - 1].tag != "determiner":
             first -= 1
     described = tuple(token.text if token.text.isupper() else token.low for token in tokens[first:index])
     determiner = ""
-    if first and tokens[first - 1].tag == "determiner" and kind not in {"first person", "she", "he"}:
+    if _describes(tokens, first - 1) and tokens[first - 1].tag == "determiner" and kind not in {"first person", "she", "he"}:
         first -= 1
         determiner = tokens[first].low
     last = index

@@ -154,7 +154,8 @@ def _sentence_with(body: str, pieces: list[str], at: int) -> tuple[int, int]:
 def plain_temporal(source: Source, subject: Subject, presentation: Presentation) -> str:
     """The source whole behind a plain opening, for a sentence that defeats the polisher."""
     text = source.text
-    if subject.mention is not None:
-        text = f"{text[: subject.mention.start]}the {presentation}{text[subject.mention.end :]}"
+    mention = subject.mention
+    if mention is not None and mention.kind not in {presentation, "role", "anyone"}:
+        text = f"{text[: mention.start]}the {presentation}{text[mention.end :]}"
     text = fit_pronouns(text, presentation, keep_gendered=_names_opposite(subject, presentation))
     return f"A {presentation} appears in the scene. {closed(capital(text))} {life_of(source.text)}"
