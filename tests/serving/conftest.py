@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import pytest
+from mcp import Client, StdioServerParameters
+from PIL import Image
+
+COMMAND = [sys.executable, "-m", "server", "serve"]
+
+Transport = Literal["stdio", "http"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def photo(instant: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A photo in the folder that servers work in; the instant recogniser finds the person in it."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (320, 240), "tan").save(path)
+    return path
+
+
+@dataclass
+class HttpServer:
+    process: subprocess.Popen[str]
+    url: str
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+        self.process.wait(timeout=20)
+        assert self.process.stderr
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def start_http(photo: Path) -> Iterator[Callable[..., HttpServer]]:
+    """Start servers on free ports, with further arguments of the command; they end with the test."""
+    running: list[HttpServer] = []
+
+    def start(*arguments: str) -> HttpServer:
+        process = subprocess.Popen(
+            [*COMMAND, "--http", "--port", "0", *arguments], stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+        )
+        assert process.stderr
+        line = process.stderr.readline()
+        assert "listens on" in line, line + process.stderr.read()
+        server = HttpServer(process, line.split()[-1])
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        if server.process.poll() is None:
+            server.stop()
+
+
+@dataclass
+class Connection:
+    """How to connect a new client, and how it names the photo."""
+
+    transport: Transport
+    open: Callable[[], AbstractAsyncContextManager[Client]]
+    reference: str
+
+
+@pytest.fixture(params=["stdio-auto", "stdio-legacy", "http-auto", "http-legacy"])
+def connection(request: pytest.FixtureRequest, photo: Path) -> Connection:
+    """Both transports, in both eras of the protocol, to a server process that has the instant backends."""
+    transport, era = request.param.split("-")
+    if transport == "stdio":
+        return Connection("stdio", lambda: Client(stdio(), mode=era), photo.name)
+    url = request.getfixturevalue("start_http")().url
+    return Connection("http", lambda: Client(url, mode=era), data_uri(photo))
+
+
+@pytest.fixture
+def local(photo: Path) -> Connection:
+    """One stdio client of the newest era, where the transport does not matter."""
+    return Connection("stdio", lambda: Client(stdio()), photo.name)
+
+
+def stdio() -> StdioServerParameters:
+    return StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=dict(os.environ))
+
+
+def data_uri(photo: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(photo.read_bytes()).decode()}"
+
+
+@pytest.fixture
+def photo_data(photo: Path) -> str:
+    return data_uri(photo)
+
+
+@pytest.fixture
+def ask(photo: Path) -> Callable[..., dict[str, Any]]:
+    """Arguments of a call of ``generate_identity_video``."""
+
+    def arguments(prompt: str, **others: Any) -> dict[str, Any]:
+        return {"reference": photo.name, "prompt": prompt, "consent": "synthetic", "seed": 7, **others}
+
+    return arguments

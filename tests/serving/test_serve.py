@@ -1,0 +1,283 @@
+"""A real client and a real server process: jobs, waiting, results and errors over MCP."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import anyio
+import psutil
+import pytest
+from mcp import Client, MCPError
+from PIL import Image
+
+from agent.store import JobStore
+
+pytestmark = pytest.mark.anyio
+
+Ask = Callable[..., dict[str, Any]]
+
+
+async def test_a_video_and_its_evidence_come_back_on_every_transport_and_era(connection: Any, ask: Ask) -> None:
+    news: list[tuple[float, str]] = []
+
+    async def progress(value: float, total: float | None, message: str | None) -> None:
+        news.append((value, message or ""))
+
+    async with connection.open() as client:
+        tools = (await client.list_tools()).tools
+        made = await client.call_tool(
+            "generate_identity_video",
+            ask("similarity=0.8 waves", reference=connection.reference),
+            progress_callback=progress,
+        )
+        link = next(block for block in made.content if block.type == "resource_link")
+        resource = (await client.read_resource(link.uri)).contents[0]
+
+    assert {tool.name for tool in tools} == {
+        "generate_identity_video", "get_video_job", "cancel_video_job", "list_video_jobs", "server_info",
+    }  # fmt: skip
+    assert all(tool.title and tool.description and tool.annotations and tool.output_schema for tool in tools)
+
+    text, sheet = made.content[0].text, made.content[1]
+    job = made.structured_content
+    video = Path(job["result"]["video"])
+    assert not made.is_error
+    assert job["status"] == "completed"
+    assert job["result"]["first_frame_similarity"] == pytest.approx(0.8, abs=0.002)
+    for told in (str(video), "instant recogniser", "0.800", "identity_skip", "face_rate", "Seed: 7"):
+        assert told in text
+    assert sheet.mime_type == "image/jpeg"
+    assert len(made.model_dump_json()) < 700_000
+    assert base64.b64decode(resource.blob) == video.read_bytes()
+
+    values = [value for value, _ in news]
+    assert values == sorted(set(values))
+    assert values[0] < 0.5
+
+
+async def test_a_wait_that_is_over_gives_the_id_and_the_next_call(local: Any, ask: Ask) -> None:
+    async with local.open() as client:
+        begun = await client.call_tool("generate_identity_video", ask("video=1", wait_seconds=0))
+        job = begun.structured_content
+        ended = await client.call_tool("get_video_job", {"job_id": job["job_id"], "wait_seconds": 45})
+    assert job["status"] in ("queued", "running")
+    assert f'get_video_job(job_id="{job["job_id"]}", wait_seconds=45)' in job["next_step"]
+    assert job["next_step"] in begun.content[0].text
+    assert ended.structured_content["status"] == "completed"
+
+
+async def test_a_dropped_call_leaves_its_job_running(connection: Any, ask: Ask) -> None:
+    async with connection.open() as client:
+        first = await client.call_tool("generate_identity_video", ask("done", reference=connection.reference))
+        with anyio.move_on_after(2) as dropped:
+            await client.call_tool("generate_identity_video", ask("video=4", reference=connection.reference))
+        listed = (await client.call_tool("list_video_jobs", {"limit": 1})).structured_content["jobs"][0]
+        ended = await client.call_tool("get_video_job", {"job_id": listed["job_id"], "wait_seconds": 45})
+    assert dropped.cancelled_caught
+    assert listed["job_id"] != first.structured_content["job_id"]
+    assert ended.structured_content["status"] == "completed"
+
+
+async def test_a_job_is_cancelled_only_when_asked(local: Any, ask: Ask) -> None:
+    async with local.open() as client:
+        job_id = await _animating(client, ask("video=60"))
+        cancelled = await client.call_tool("cancel_video_job", {"job_id": job_id})
+        again = await client.call_tool("cancel_video_job", {"job_id": job_id})
+    assert cancelled.structured_content["status"] == again.structured_content["status"] == "cancelled"
+    assert not cancelled.is_error
+
+
+async def test_what_cannot_work_is_said_in_one_sentence(local: Any, ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no image")
+    wrong = {
+        "There is no file": ask("waves", reference="missing.png"),
+        "not an image": ask("waves", reference="text.png"),
+        "outside the folders": ask("waves", reference="/etc/passwd"),
+        "cannot be a URL": ask("waves", reference="https://example.org/photo.png"),
+        "prompt is empty": ask("  "),
+        "Consent is missing": ask("waves", consent=None),
+        "Consent cannot be 'perhaps'": ask("waves", consent="perhaps"),
+        "There is no preset 'best'": ask("waves", preset="best"),
+    }
+    async with local.open() as client:
+        for sentence, arguments in wrong.items():
+            given = {name: value for name, value in arguments.items() if value is not None}
+            refused = await client.call_tool("generate_identity_video", given)
+            assert refused.is_error
+            assert sentence in refused.content[0].text
+            assert "\n" not in refused.content[0].text
+        unknown = await client.call_tool("get_video_job", {"job_id": "nothing"})
+        with pytest.raises(MCPError, match="There is no job"):
+            await client.read_resource("steadface://jobs/nothing/video.mp4")
+        listed = await client.call_tool("list_video_jobs", {})
+    assert unknown.is_error
+    assert "There is no job 'nothing'" in unknown.content[0].text
+    assert listed.structured_content == {"jobs": []}
+
+
+async def test_a_job_that_fails_is_an_error_with_the_files_that_help(
+    local: Any, ask: Ask, photo: Path, instant: ModuleType
+) -> None:
+    Image.fromarray(instant.picture(instant.Mark(similarity=1.0, faces=3))).save(photo)
+    async with local.open() as client:
+        failed = await client.call_tool("generate_identity_video", ask("waves"))
+        chosen = await client.call_tool("generate_identity_video", ask("waves", face=1))
+    assert failed.is_error
+    error = failed.structured_content["error"]
+    (picture,) = error["attachments"].values()
+    assert Path(picture).is_file()
+    assert error["message"] in failed.content[0].text
+    assert picture in failed.content[0].text
+    assert chosen.structured_content["status"] == "completed"
+
+
+async def test_the_gates_warning_comes_first(local: Any, ask: Ask) -> None:
+    async with local.open() as client:
+        made = await client.call_tool("generate_identity_video", ask("similarity=0.2"))
+    assert made.content[0].text.startswith("Warning: No first frame passed the gate in 3 attempts")
+    assert made.structured_content["result"]["first_frame_passed"] is False
+
+
+async def test_a_new_server_goes_on_with_the_job_of_one_that_was_killed(local: Any, ask: Ask, home: Path) -> None:
+    async with local.open() as client:
+        job_id = await _animating(client, ask("video=3"))
+        _server_of(home).kill()
+    async with local.open():
+        assert await _ended(home, job_id) == "completed"
+
+
+async def test_the_end_of_the_client_ends_server_and_workers_and_keeps_the_job(
+    local: Any, ask: Ask, home: Path
+) -> None:
+    async with local.open() as client:
+        job_id = await _animating(client, ask("video=60"))
+        assert _processes(home)
+    assert await _gone(home)
+    assert _status(home, job_id) == "queued"
+
+
+async def test_sigterm_ends_server_and_workers_and_keeps_the_job(local: Any, ask: Ask, home: Path) -> None:
+    async with local.open() as client:
+        job_id = await _animating(client, ask("video=60"))
+        _server_of(home).terminate()
+        assert await _gone(home)
+    assert _status(home, job_id) == "queued"
+
+
+async def test_the_server_says_what_it_can_do(local: Any) -> None:
+    async with local.open() as client:
+        info = await client.call_tool("server_info", {})
+        assert "preview" in (client.instructions or "")
+    assert info.structured_content["unfinished_jobs"] == 0
+    assert "preview" in info.structured_content["presets"]
+    assert info.structured_content["version"] in info.content[0].text
+
+
+def test_tools_are_listed_before_anything_heavy_is_imported() -> None:
+    script = """
+import sys, anyio
+from agent.serving.engine import LateEngine
+from agent.serving.reach import Reach
+from agent.serving.server import build_server
+from agent.settings import load_settings
+assert len(anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)) == 5
+heavy = {"langgraph", "langchain_core", "sqlalchemy", "numpy", "cv2", "dlib", "av", "PIL", "torch"}
+print(*heavy & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_what_libraries_print_never_reaches_the_protocol() -> None:
+    script = """
+import os
+from agent.serving.serve import _standard_output_kept_clean
+with _standard_output_kept_clean():
+    print("a library speaks", end="")
+    os.system("echo a program speaks")
+print("the protocol")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "the protocol\n"
+    assert "a library speaks" in done.stderr
+    assert "a program speaks" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_the_preview_makes_a_video_of_a_real_person(
+    local: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [name for name in os.environ if name.startswith("STEADFACE_") and name[10:] not in ("HOME", "VIDEOS")]:
+        monkeypatch.delenv(name)
+    examples = Path(__file__).parents[2] / "examples"
+    monkeypatch.setenv("STEADFACE_ROOTS", str(examples))
+    asked = {
+        "reference": str(examples / "astronaut.jpg"),
+        "prompt": "A woman in an orange flight suit smiles on the launch pad at dawn.",
+        "consent": "licensed",
+        "wait_seconds": 240,
+    }
+    async with local.open() as client:
+        made = await client.call_tool("generate_identity_video", asked)
+    result = made.structured_content["result"]
+    assert "animatic" in made.content[0].text
+    assert result["first_frame_passed"]
+    assert result["recogniser"] == "dlib ResNet"
+    assert len(made.model_dump_json()) < 700_000
+
+
+async def _animating(client: Client, arguments: dict[str, Any]) -> str:
+    """Begin a job and wait until its video is being made."""
+    begun = await client.call_tool("generate_identity_video", {**arguments, "wait_seconds": 0})
+    job = begun.structured_content
+    while job["stage"] != "animate" or not job["detail"]:
+        assert job["status"] in ("queued", "running")
+        await anyio.sleep(0.1)
+        job = (await client.call_tool("get_video_job", {"job_id": job["job_id"]})).structured_content
+    return str(job["job_id"])
+
+
+def _processes(home: Path) -> list[psutil.Process]:
+    """Workers of the home."""
+    return [process for process in psutil.process_iter(["cmdline"]) if str(home) in (process.info["cmdline"] or [])]
+
+
+def _server_of(home: Path) -> psutil.Process:
+    """The server that owns the workers of this home."""
+    return _processes(home)[0].parent()
+
+
+async def _gone(home: Path) -> bool:
+    """Whether no worker of the home is left two seconds from now; the margin is for a busy machine."""
+    deadline = time.monotonic() + 2 + 3
+    while _processes(home):
+        if time.monotonic() > deadline:
+            return False
+        await anyio.sleep(0.1)
+    return True
+
+
+def _status(home: Path, job_id: str) -> str:
+    store = JobStore(home / "jobs.sqlite")
+    try:
+        row = store.get(job_id)
+    finally:
+        store.close()
+    assert row is not None
+    return row.status
+
+
+async def _ended(home: Path, job_id: str) -> str:
+    deadline = time.monotonic() + 40
+    while (status := _status(home, job_id)) in ("queued", "running") and time.monotonic() < deadline:
+        await anyio.sleep(0.2)
+    return status
