@@ -89,7 +89,7 @@ def test_attempts_spent_fails_with_the_best_first_frame_where_the_caller_chose_s
     assert str(best) in view.error.message
 
 
-def test_drifted_frames_are_repaired_and_the_rest_stays_to_the_pixel(engine):
+def test_drifted_frames_are_repaired_and_the_report_shows_before_and_after(engine):
     damaged = run(engine, "similarity=0.9 damage=15-25", face_detail=None)
     mended = run(engine, "similarity=0.9 damage=15-25")
     (repair,) = report_of(mended)["repairs"]

@@ -1,0 +1,150 @@
+"""The operations, run here on the instant backends: what they ask of a backend and what they keep."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tools import media
+from tools.artifacts import Artifacts
+from tools.contracts import Size
+from tools.errors import BackendError, InputError
+from tools.pools import calls
+from tools.pools.bench import Bench
+from tools.pools.work import (
+    animate,
+    inspect_reference,
+    make_contact_sheet,
+    paint_first_frames,
+    repair_window,
+    sample_frames,
+    score_images,
+    score_video,
+    summarise,
+)
+
+FRAMES = 41
+
+
+@pytest.fixture
+def bench(instant, home):
+    bench = Bench(Artifacts(home))
+    bench.report = lambda done, total, message: None
+    return bench
+
+
+@pytest.fixture
+def reference(bench, instant):
+    photo = keep(bench, instant.picture(instant.PERSON))
+    asked = calls.InspectReference(photo=photo, face=None, presentation=None, faces="instant", matting="instant")
+    return inspect_reference(asked, bench).reference
+
+
+def keep(bench, image):
+    return bench.artifacts.put(media.png_bytes(image), "png")
+
+
+def clip_of(bench, frames):
+    with bench.artifacts.new_file("mkv") as path:
+        media.write_lossless(frames, 16, path)
+        return bench.artifacts.put_file(path, "mkv", "job")
+
+
+def frames_of(bench, clip):
+    return list(media.read_clip(bench.artifacts.path(clip)))
+
+
+def animating(reference, first, **changed):
+    asked = {
+        "job_id": "job", "prompt": "", "first_frame": first, "first_frame_backend": "instant",
+        "first_frame_prompt": "", "first_frame_seed": 1, "references": [reference], "seed": 1,
+        "width": 256, "height": 144, "frames": FRAMES, "fps": 16, "backend": "instant",
+    }  # fmt: skip
+    return calls.Animate(**(asked | changed))
+
+
+def test_scored_frames_are_spread_evenly_with_both_ends():
+    assert sample_frames(81, 16) == [0, 5, 10, 16, 21, 26, 32, 37, 42, 48, 53, 58, 64, 69, 74, 80]
+    assert sample_frames(3, 16) == [0, 1, 2]
+
+
+def test_faceless_frames_are_skipped_or_counted_zero():
+    points = [calls.FramePoint(frame=i, similarity=s) for i, s in enumerate([0.8, None, 0.6, None])]
+    score = summarise(points)
+    assert (score.identity_skip, score.identity_zero, score.face_rate) == pytest.approx((0.7, 0.35, 0.5))
+    assert score.drift == pytest.approx(0.1)
+    assert summarise([calls.FramePoint(frame=0, similarity=None)]).identity_skip is None
+
+
+def test_a_first_frame_carries_how_it_was_made(bench, reference):
+    asked = calls.PaintFirstFrames(
+        references=[reference], prompt="similarity=0.7", seeds=[3, 4], width=256, height=144, backend="instant"
+    )
+    images = paint_first_frames(asked, bench).images
+    notes = Image.open(BytesIO(bench.artifacts.read(images[1]))).text
+    assert (notes["steadface:prompt"], notes["steadface:seed"]) == ("similarity=0.7", "4")
+
+
+def test_the_face_nearest_the_reference_is_scored_and_the_others_are_counted(bench, reference, instant):
+    image = keep(bench, instant.picture(instant.Mark(similarity=0.7, faces=3)))
+    (score,) = score_images(calls.ScoreImages(reference=reference, images=[image]), bench).scores
+    assert score.similarity == pytest.approx(0.7)
+    assert score.face_count == 3
+
+
+def test_a_face_below_the_floor_is_no_face_but_is_told(bench, reference, instant):
+    image = keep(bench, instant.picture(instant.Mark(score=0.12)))
+    (score,) = score_images(calls.ScoreImages(reference=reference, images=[image]), bench).scores
+    assert (score.similarity, score.face, score.face_count) == (None, None, 0)
+    assert score.faint.detector_score == pytest.approx(0.12)
+
+
+def test_a_video_backend_that_needs_a_first_frame_says_so(bench, reference):
+    with pytest.raises(InputError, match="needs a first frame"):
+        animate(animating(reference, None), bench)
+
+
+@pytest.mark.parametrize(("made", "says"), [(7, "made 7 frames instead of 41"), (None, "instead of 256x144")])
+def test_a_backend_that_makes_something_else_is_named(bench, reference, instant, monkeypatch, made, says):
+    size = Size(256, 144) if made else Size(64, 64)
+    frames = [np.zeros((size.height, size.width, 3), np.uint8)] * (made or FRAMES)
+    monkeypatch.setattr(instant.Projector, "generate", lambda *_: frames)
+    with pytest.raises(BackendError, match=says):
+        animate(animating(reference, keep(bench, instant.picture(instant.Mark()))), bench)
+    assert bench.artifacts.jobs() == set()
+
+
+def test_the_delivered_file_is_what_is_scored(bench, reference, instant):
+    clip = clip_of(bench, [instant.picture(instant.Mark(similarity=s)) for s in (0.9, 0.9, 0.3, 0.9, 0.9)])
+    asked = calls.ScoreVideo(reference=reference, clip=clip, fps=16, samples=5, title="t", comment="c")
+    reply = score_video(asked, bench)
+    assert [point.similarity for point in reply.score.points] == pytest.approx([0.9, 0.9, 0.3, 0.9, 0.9], abs=0.01)
+    assert reply.bytes == bench.artifacts.path(reply.video).stat().st_size
+    assert reply.seconds == pytest.approx(5 / 16)
+
+
+def test_a_repair_splices_back_the_drifted_frames_alone(bench, reference, instant):
+    good = instant.picture(instant.Mark(similarity=0.9))
+    bad = instant.picture(replace(instant.Mark(), similarity=0.1), shade=40)
+    clip = clip_of(bench, [bad if 10 <= index <= 14 else good for index in range(FRAMES)])
+    asked = calls.RepairWindow(
+        job_id="job", clip=clip, first=8, last=16, keyframes=[12], drifted=[(10, 14)], references=[reference],
+        prompt="", spatial_prompt="repair=0.8", strength=0.4, seed=1, fps=16, backend="instant", face_detail="instant",
+    )  # fmt: skip
+    before, after = frames_of(bench, clip), frames_of(bench, repair_window(asked, bench).clip)
+    changed = [index for index in range(FRAMES) if not np.array_equal(before[index], after[index])]
+    assert changed == [10, 11, 12, 13, 14]
+    assert instant.read_mark(after[12]).similarity == pytest.approx(0.8)
+
+
+def test_the_contact_sheet_stays_below_its_limit(bench):
+    noise = np.random.default_rng(0)
+    frames = [noise.integers(0, 255, (480, 832, 3), dtype=np.uint8) for _ in range(9)]
+    with bench.artifacts.new_file("mp4") as path:
+        media.encode_mp4(frames, 16, path, "t", "c")
+        video = bench.artifacts.put_file(path, "mp4")
+    points = [calls.FramePoint(frame=i, similarity=None if i == 3 else 0.5) for i in range(9)]
+    asked = calls.MakeContactSheet(video=video, fps=16, points=points, good_from=0.4, caption="By a recogniser.")
+    assert len(bench.artifacts.read(make_contact_sheet(asked, bench).sheet)) <= 300_000
