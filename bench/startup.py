@@ -1,0 +1,82 @@
+"""Seconds from starting a server to its answer to tools/list: Steadface beside a bare SDK server with one tool.
+
+    python bench/startup.py [runs]
+
+Both speak stdio to the same few lines of client, in turn, so that a busy machine slows both alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BARE = """
+from mcp.server import MCPServer
+server = MCPServer("bare", version="0", log_level="WARNING")
+@server.tool()
+def add(a: int, b: int) -> int:
+    "Add."
+    return a + b
+server.run("stdio")
+"""
+
+SERVERS = {
+    "bare SDK server": [sys.executable, "-c", BARE],
+    "steadface serve": [sys.executable, "-m", "server", "serve"],
+}
+
+HELLO = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "startup", "version": "0"},
+}
+MESSAGES = (
+    {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO},
+    {"jsonrpc": "2.0", "method": "notifications/initialized"},
+    {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+)
+
+
+def seconds_to_tools(command: list[str], environment: dict[str, str]) -> float:
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write("".join(json.dumps(message) + "\n" for message in MESSAGES))
+        process.stdin.flush()
+        while True:
+            line = process.stdout.readline()
+            if not line:
+                raise SystemExit(f"{command} ended without an answer")
+            if json.loads(line).get("id") == 2:
+                seconds = time.perf_counter() - begun
+                process.kill()
+                return seconds
+
+
+def main() -> None:
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    with tempfile.TemporaryDirectory() as home:
+        environment = os.environ | {"STEADFACE_HOME": home}
+        for command in SERVERS.values():
+            seconds_to_tools(command, environment)
+        taken: dict[str, list[float]] = {name: [] for name in SERVERS}
+        for _ in range(runs):
+            for name, command in SERVERS.items():
+                taken[name].append(seconds_to_tools(command, environment))
+    medians = {name: statistics.median(times) for name, times in taken.items()}
+    for name, median in medians.items():
+        print(f"{name}  median {median:.2f} s  ({min(taken[name]):.2f} to {max(taken[name]):.2f}, {runs} runs)")
+    bare, ours = medians.values()
+    print(f"ratio  {ours / bare:.2f}")
+
+
+if __name__ == "__main__":
+    main()
