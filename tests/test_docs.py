@@ -55,6 +55,12 @@ def test_commands_options_and_settings_that_are_named_exist(page: Path) -> None:
     assert {name.removeprefix("STEADFACE_").lower() for name in settings} <= set(Settings.model_fields)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    named = re.findall(r"`((?:agent|tools|tests|docs|examples|bench)(?:/[\w-]+)+(?:\.\w+)?)/?`", page.read_text())
+    assert not [file for file in named if not (ROOT / file).exists()]
+
+
 def test_readme_names_every_command() -> None:
     commands = re.findall(r"^## (steadface [a-z]+)$", GENERATED[ROOT / "docs" / "cli.md"], re.MULTILINE)
     listed = re.findall(r"^\| `(steadface [a-z]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
