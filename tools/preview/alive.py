@@ -91,7 +91,10 @@ class LivingFace:
         tip = eyes + 0.8 * (nose - eyes)
         bridge = ((self._head.x - tip[0]) / 0.26) ** 2 + ((self._head.y - tip[1]) / 0.42) ** 2
         depth = 0.95 * np.clip(1 - radius, 0, 1) ** 2 + 0.16 * np.exp(-bridge / (2 * apart**2))
-        self._depth: Field = (depth * apart * np.clip(1 - radius, 0, 1).clip(0, 0.2) / 0.2).astype(np.float32)
+        solid = (self._texture[..., 3] > 250).astype(np.uint8)
+        inside = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[self._head.window] / (0.25 * apart)
+        rim = np.minimum(np.clip(1 - radius, 0, 0.2) / 0.2, np.clip(inside, 0, 1))
+        self._depth: Field = (depth * apart * rim).astype(np.float32)
 
     def _set_up_smile(self, mouth: Field, apart: float) -> None:
         """How far each pixel moves in a full smile: the corners of the mouth out and up, the cheeks up."""
