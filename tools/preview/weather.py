@@ -52,4 +52,4 @@ def _stroke(shape: _Shape, cell: tuple[int, ...], chance: np.ndarray, width: int
         for right in (-width, 0, width)
         for down in (-height, 0, height)
     )
-    return f'<path d="{line}" stroke-width="{thick:.2f}" opacity="{shape.opacity * (0.35 + 0.65 * depth):.2f}"/>'
+    return f'<path d="{line}" stroke-width="{thick:.2f}" stroke-opacity="{shape.opacity * (0.35 + 0.65 * depth):.2f}"/>'
