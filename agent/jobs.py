@@ -33,7 +33,7 @@ from agent.state import State
 from agent.store import JobRow, JobStore
 from agent.views import JobView, view_of
 from tools import registry
-from tools.artifacts import Artifacts
+from tools.artifacts import Artifacts, writing_to
 from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
 from tools.pools import Closed, Pool
 from tools.pools.local import LocalPool
@@ -53,7 +53,8 @@ class JobEngine:
     def __init__(self, settings: Settings, pool: Pool | None = None) -> None:
         self.settings = settings
         home = settings.home
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with writing_to(home):
+            home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.artifacts = Artifacts(home)
         self.store = JobStore(home / "jobs.sqlite")
         self._pool = pool or LocalPool(home, settings.cancel_grace)

@@ -24,17 +24,17 @@ class LateEngine:
     def get(self) -> JobEngine:
         """The engine, running; it goes on with jobs that an earlier process left. Blocks while it starts."""
         with self._starting:
-            if self._closed:
-                raise SteadfaceError("The server is stopping; ask again once it is back.")
-            if self._engine is None:
+            if self._engine is None and not self._closed:
                 from agent.jobs import JobEngine
 
                 self._engine = JobEngine(self.settings).__enter__()
+            if self._engine is None or self._closed:
+                self.close()
+                raise SteadfaceError("The server is stopping; ask again once it is back.")
             return self._engine
 
     def close(self) -> None:
         """End the engine and its workers; a running job goes back to its place in the queue."""
         self._closed = True
-        engine = self._engine
-        if engine is not None:
-            engine.close()
+        if self._engine is not None:
+            self._engine.close()

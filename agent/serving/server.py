@@ -15,6 +15,7 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.resources import add_resources
 from agent.serving.tools import VideoTools
+from tools.errors import SteadfaceError
 
 log = logging.getLogger(__name__)
 
@@ -63,5 +64,7 @@ async def _resume_jobs(engine: LateEngine) -> None:
     await anyio.sleep(_HEAD_START)
     try:
         await anyio.to_thread.run_sync(engine.get, abandon_on_cancel=True)
+    except SteadfaceError as error:
+        log.warning("The engine did not start, and the next call tries again: %s", error)
     except Exception:
-        log.exception("the engine did not start; the next call tries again")
+        log.exception("The engine did not start, and the next call tries again.")

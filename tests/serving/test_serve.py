@@ -123,6 +123,25 @@ async def test_what_cannot_work_is_said_in_one_sentence(local: Any, ask: Ask, tm
     assert listed.structured_content == {"jobs": []}
 
 
+async def test_a_home_that_cannot_be_made_is_said_in_one_sentence(
+    local: Any, ask: Ask, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEADFACE_HOME", str(photo / "home"))
+    async with local.open() as client:
+        refused = await client.call_tool("generate_identity_video", ask("waves"))
+    assert "STEADFACE_HOME" in refused.content[0].text
+    assert "\n" not in refused.content[0].text
+
+
+async def test_two_servers_share_one_queue(local: Any, ask: Ask) -> None:
+    async with local.open() as one, local.open() as other:
+        first = await one.call_tool("generate_identity_video", ask("video=1", wait_seconds=0))
+        second = await other.call_tool("generate_identity_video", ask("waves"))
+        asked = {"job_id": first.structured_content["job_id"], "wait_seconds": 45}
+        first = await other.call_tool("get_video_job", asked)
+    assert first.structured_content["status"] == second.structured_content["status"] == "completed"
+
+
 async def test_a_job_that_fails_is_an_error_with_the_files_that_help(
     local: Any, ask: Ask, photo: Path, instant: ModuleType
 ) -> None:
