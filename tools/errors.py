@@ -33,7 +33,7 @@ class BackendError(SteadfaceError):
     """A model or an engine failed on input that it should have taken."""
 
 
-class Unavailable(SteadfaceError):
+class Unavailable(SteadfaceError):  # noqa: N818 - says what the machine lacks, as the design names it
     """Something that the chosen preset needs is not on this machine."""
 
 
