@@ -46,9 +46,10 @@ def job_of(view: JobView, settings: Settings, reach: Reach) -> VideoJob:
 def result_of(view: JobView, settings: Settings, reach: Reach) -> CallToolResult:
     """The result of a call about one job: its text first, then a finished job's contact sheet and link."""
     job = job_of(view, settings, reach)
-    content: list[ContentBlock] = [TextContent(type="text", text=_text(job))]
+    size = _bytes(Path(view.result.video)) if view.result else None
+    content: list[ContentBlock] = [TextContent(type="text", text=_text(job, size))]
     if view.result is not None:
-        content += _media(view.job_id, view.result)
+        content += _media(view.job_id, view.result, size)
     return CallToolResult(
         content=content, structured_content=job.model_dump(mode="json"), is_error=view.status == "failed"
     )
@@ -63,9 +64,9 @@ def plainly(sentence: str, settings: Settings, reach: Reach) -> str:
     return sentence
 
 
-def _text(job: VideoJob) -> str:
+def _text(job: VideoJob, size: int | None) -> str:
     if job.result is not None:
-        return "\n".join(_finished(job.job_id, job.result))
+        return "\n".join(_finished(job, job.result, size))
     if job.error is not None:
         attached = [f"{label.replace('_', ' ')}: {path}" for label, path in job.error.attachments.items()]
         return "\n".join([job.error.message, *attached, f"Job: {job.job_id}"])
@@ -75,7 +76,7 @@ def _text(job: VideoJob) -> str:
     return "\n".join([*lines, f"Next: {job.next_step}"] if job.next_step else lines)
 
 
-def _finished(job_id: str, result: Delivered) -> list[str]:
+def _finished(job: VideoJob, result: Delivered, size: int | None) -> list[str]:
     attempts = "1 attempt" if result.attempts == 1 else f"{result.attempts} attempts"
     first = "no first frame"
     if result.first_frame_similarity is not None:
@@ -83,29 +84,34 @@ def _finished(job_id: str, result: Delivered) -> list[str]:
         first = f"first frame {result.first_frame_similarity:.3f}, {verdict} the gate, {attempts}"
     skip = "no face" if result.identity_skip is None else f"{result.identity_skip:.3f}"
     sketch = "This is a preview: an animatic whose pixels are a sketch, not a photorealistic video."
+    file = "no longer there" if size is None else f"{size / 1e6:.1f} MB"
     return [
         *(f"Warning: {warning}" for warning in result.warnings),
         *([sketch] if result.sketch else []),
-        f"Video: {result.video} ({result.seconds:.1f} s, {result.width}x{result.height})",
+        f"Video: {result.video} ({result.seconds:.1f} s, {result.width}x{result.height}, {file})",
         f"Report: {result.page}",
         f"Identity similarity ({result.recogniser}): {first}; "
         f"video identity_skip {skip}, identity_zero {result.identity_zero:.3f}, face_rate {result.face_rate:.2f}",
-        f"Seed: {result.seed}. Job: {job_id}",
+        f"Seed: {result.seed}. Job: {job.job_id}",
     ]
 
 
-def _media(job_id: str, result: Delivered) -> list[ContentBlock]:
+def _media(job_id: str, result: Delivered, size: int | None) -> list[ContentBlock]:
     """The contact sheet and the link, as far as the files are still where they were delivered."""
     content: list[ContentBlock] = []
-    sheet, video = Path(result.contact_sheet), Path(result.video)
+    sheet = Path(result.contact_sheet)
     if sheet.is_file():
         picture = base64.b64encode(sheet.read_bytes()).decode()
         content.append(ImageContent(type="image", data=picture, mime_type="image/jpeg"))
-    if video.is_file():
-        link = job_uri(job_id, video.name)
-        size = video.stat().st_size
-        content.append(ResourceLink(type="resource_link", uri=link, name=video.name, mime_type="video/mp4", size=size))
+    if size is not None:
+        name = Path(result.video).name
+        link = job_uri(job_id, name)
+        content.append(ResourceLink(type="resource_link", uri=link, name=name, mime_type="video/mp4", size=size))
     return content
+
+
+def _bytes(file: Path) -> int | None:
+    return file.stat().st_size if file.is_file() else None
 
 
 def _without_folders(view: JobView, settings: Settings) -> JobView:

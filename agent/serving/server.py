@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
+import reprlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import metadata
+from typing import Any
 
 import anyio
 import anyio.to_thread
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, InputRequiredResult
+from pydantic import ValidationError
 
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
@@ -34,6 +40,32 @@ _HEAD_START = 1.0
 """Seconds that clients get to ask for the tools before the engine's imports compete for the processor."""
 
 
+class PlainServer(MCPServer[None]):
+    """Answers a call that cannot work with one sentence, where the SDK puts the tool's name or pydantic's report."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            match error.__cause__:
+                case ToolError() as ours:
+                    raise ours from None
+                case ValidationError() as rejected:
+                    raise ToolError(_sentence(rejected)) from None
+            raise
+
+
+def _sentence(rejected: ValidationError) -> str:
+    """What is wrong with the first of the arguments that are."""
+    first = rejected.errors()[0]
+    name = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"The argument {name} is missing."
+    return f"The argument {name} cannot be {reprlib.repr(first['input'])}: {first['msg']}."
+
+
 def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[None]) -> AsyncIterator[None]:
@@ -46,15 +78,15 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(engine.close)
 
-    server = MCPServer(
+    server = PlainServer(
         "steadface",
         title="Steadface",
         instructions=INSTRUCTIONS,
         version=metadata.version("steadface"),
         lifespan=lifespan,
+        tools=VideoTools(engine, reach).tools(),
         log_level="WARNING",
     )
-    VideoTools(engine, reach).add_to(server)
     add_resources(server, engine, reach)
     return server
 

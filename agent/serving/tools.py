@@ -8,9 +8,9 @@ from importlib import metadata
 from typing import Annotated, Any
 
 import anyio.to_thread
-from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field, WithJsonSchema
 
@@ -25,7 +25,7 @@ from tools.errors import SteadfaceError
 
 def _one_of(*words: str) -> WithJsonSchema:
     """The choice as clients see it; what is not among them is refused in our own sentence, not in pydantic's."""
-    return WithJsonSchema({"type": "string", "enum": list(words)})
+    return WithJsonSchema({"anyOf": [{"type": "string", "enum": list(words)}, {"type": "null"}]})
 
 
 ReferenceText = Annotated[
@@ -46,9 +46,9 @@ ConsentBasis = Annotated[
     str | None,
     _one_of("self", "written", "licensed", "synthetic"),
     Field(
-        description="Required: on what basis this likeness is used, as the user stated it. self: it is the user; "
-        "written: the person agreed in writing; licensed: a licence or the public domain allows it; synthetic: no "
-        "real person. Ask the user, never guess."
+        description="On what basis this likeness is used, as the user stated it. self: it is the user; written: the "
+        "person agreed in writing; licensed: a licence or the public domain allows it; synthetic: no real person. "
+        "Ask the user, never guess."
     ),
 ]
 FaceNumber = Annotated[int | None, Field(ge=1, description="In a group photo: which face, counted from 1 at the left.")]
@@ -89,17 +89,24 @@ class VideoTools:
         self._engine = engine
         self._reach = reach
 
-    def add_to(self, server: MCPServer[None]) -> None:
+    def tools(self) -> list[Tool]:
         begins = ToolAnnotations(
             read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
         )
         looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
         ends = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
-        server.add_tool(self.generate_identity_video, title="Make a video of a person", annotations=begins)
-        server.add_tool(self.get_video_job, title="Look at a video job, or wait for it", annotations=looks)
-        server.add_tool(self.cancel_video_job, title="Cancel a video job", annotations=ends)
-        server.add_tool(self.list_video_jobs, title="List video jobs", annotations=looks)
-        server.add_tool(self.server_info, title="What this server can do", annotations=looks)
+        generate = Tool.from_function(
+            self.generate_identity_video, title="Make a video of a person", annotations=begins
+        )
+        if self._engine.settings.consent is None:
+            _require(generate, "consent")
+        return [
+            generate,
+            Tool.from_function(self.get_video_job, title="Look at a video job, or wait for it", annotations=looks),
+            Tool.from_function(self.cancel_video_job, title="Cancel a video job", annotations=ends),
+            Tool.from_function(self.list_video_jobs, title="List video jobs", annotations=looks),
+            Tool.from_function(self.server_info, title="What this server can do", annotations=looks),
+        ]
 
     async def generate_identity_video(
         self,
@@ -158,7 +165,7 @@ class VideoTools:
             return await anyio.to_thread.run_sync(cancel)
 
     async def list_video_jobs(
-        self, limit: Annotated[int, Field(ge=1, le=100)] = 20
+        self, limit: Annotated[int, Field(ge=1, le=100, description="Jobs at the most.")] = 20
     ) -> Annotated[CallToolResult, JobList]:
         """List the newest jobs with their status, prompt and, where finished, video and scores."""
 
@@ -203,6 +210,12 @@ class VideoTools:
             yield
         except SteadfaceError as error:
             raise ToolError(plainly(str(error), self._engine.settings, self._reach)) from None
+
+
+def _require(tool: Tool, name: str) -> None:
+    """Have clients see an argument as required; one that leaves it out is still answered in our own sentence."""
+    del tool.parameters["properties"][name]["default"]
+    tool.parameters["required"].append(name)
 
 
 def _result(text: str, data: BaseModel) -> CallToolResult:

@@ -46,6 +46,9 @@ async def test_a_video_and_its_evidence_come_back_on_every_transport_and_era(con
     }  # fmt: skip
     assert all(tool.title and tool.description and tool.annotations and tool.output_schema for tool in tools)
 
+    generate = next(tool for tool in tools if tool.name == "generate_identity_video")
+    assert set(generate.input_schema["required"]) == {"reference", "prompt", "consent"}
+
     text, sheet = made.content[0].text, made.content[1]
     job = made.structured_content
     video = Path(job["result"]["video"])
@@ -106,6 +109,8 @@ async def test_what_cannot_work_is_said_in_one_sentence(local: Any, ask: Ask, tm
         "Consent is missing": ask("waves", consent=None),
         "Consent cannot be 'perhaps'": ask("waves", consent="perhaps"),
         "There is no preset 'best'": ask("waves", preset="best"),
+        "The argument seed cannot be -1": ask("waves", seed=-1),
+        "The argument reference is missing": ask("waves", reference=None),
     }
     async with local.open() as client:
         for sentence, arguments in wrong.items():
@@ -113,6 +118,7 @@ async def test_what_cannot_work_is_said_in_one_sentence(local: Any, ask: Ask, tm
             refused = await client.call_tool("generate_identity_video", given)
             assert refused.is_error
             assert sentence in refused.content[0].text
+            assert not refused.content[0].text.startswith("Error executing")
             assert "\n" not in refused.content[0].text
         unknown = await client.call_tool("get_video_job", {"job_id": "nothing"})
         with pytest.raises(MCPError, match="There is no job"):
