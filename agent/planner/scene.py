@@ -32,7 +32,7 @@ def _role_of(phrase: NounPhrase) -> Role | None:
     words = text.split()
     if phrase.led_by == "without" or phrase.determiner == "no" or any(is_person(word) for word in words):
         return None
-    if lexicon("people.crowd", "clothes.feet").matches(text):
+    if lexicon("people.crowd", "people.names", "clothes.feet").matches(text):
         return None
     if lexicon("scene.places").ends(head) and len(words) > 1 and lexicon("scene.places").find(head)[-1].count(" "):
         return "place"

@@ -6,6 +6,7 @@ import re
 
 from agent.planner.language import Source, words_of
 from agent.planner.scene import Shown, look_of, shown_in
+from agent.planner.spatial_checks import clip_tokens
 from agent.planner.subject import Subject, without_framing
 from agent.planner.validators import Context, check_phrase, check_spatial
 from tools.contracts import Presentation
@@ -13,6 +14,9 @@ from tools.framing import framing_phrases
 
 LONGEST = 36
 """Words of a first spatial prompt: room for a revision within CLIP's 77 tokens, and one changed word still counts."""
+
+UNREAD_TOKENS = 32
+"""CLIP tokens of a source in another language; half of what there is, the rest is for what revisions add."""
 
 _SHARE = {"face": 3, "clothing": 3, "environment": 5}
 
@@ -54,7 +58,9 @@ def spatial_prompt(source: Source, subject: Subject, presentation: Presentation)
     if not source.english:
         return _passed_through(source, presentation, framing)
     shown = shown_in(source.text)
-    aside = [subject.aside.lower()] if subject.aside and not check_phrase(subject.aside, context) else []
+    alone = subject.mention is not None and not subject.mention.plural
+    aside = [subject.aside.lower()] if alone and subject.aside else []
+    aside = [phrase for phrase in aside if not check_phrase(phrase, context)]
     phrases = [f"a {presentation}", *aside, *_chosen(shown, look_of(source.text), context)]
     prompt = joined([*phrases, framing])
     if any(violation.code == "unchanged" for violation in check_spatial(prompt, context)):
@@ -63,5 +69,8 @@ def spatial_prompt(source: Source, subject: Subject, presentation: Presentation)
 
 
 def _passed_through(source: Source, presentation: Presentation, framing: str) -> str:
+    """As many of the source's words as leave a revision room within CLIP's tokens."""
     words = " ".join(re.sub(r"[^\w\s'-]", " ", without_framing(source.text)).split())
-    return joined([f"a {presentation}", words[:160].strip(), "natural expression", framing])
+    while clip_tokens(words) > UNREAD_TOKENS:
+        words = words[: len(words) * 9 // 10].rstrip()
+    return joined([f"a {presentation}", *([words] if words else []), "natural expression", framing])

@@ -141,7 +141,8 @@ def _missing(group: str, lists: Sequence[str]) -> Callable[[str, Context], str |
 
     def offence(text: str, context: Context) -> str | None:
         shown = shown_in(context.text)
-        named = shown.clothing if group == "clothes" else shown.environment
+        read_so = shown.clothing if group == "clothes" else shown.environment
+        named = [phrase for phrase in read_so if not any(check.offence(phrase, context) for check in PHRASE)]
         if not named or group in context.loosened or not context.readable:
             return None
         own = {stem(word) for phrase in named for word in words_of(phrase)}
@@ -173,11 +174,10 @@ SPATIAL = (
     Check("shape", "Write 3 to 12 phrases separated by commas, not {found}.", _not_comma_phrases, reads=False),
     Check("subject", "Start with the subject as told, not with {found!r}.", _no_subject, reads=False),
     Check("framing", "End with one framing phrase, the user's own or close-up: found {found}.", _framing, reads=False),
-    Check("tokens", "Shorten the prompt to 77 CLIP tokens with the trigger words: it has {found}.", _too_many_tokens, reads=False),
+    Check("tokens", "Shorten the prompt: with the trigger words it has {found}, of 77.", _too_many_tokens, reads=False),
     Check("face", "Describe the face: there is {found}.", _no_face),
     Check("clothing", "Keep the clothes of the user's prompt: {found}.", _missing("clothes", ["clothes.garments"])),
     Check("environment", "Keep the surroundings of the user's prompt: {found}.",
           _missing("place", ["scene.places", "scene.times", "scene.weathers", "scene.lights"])),
     Check("crowd", "Leave out other people in the background: {found!r}.", _crowd),
-    *PHRASE,
 )  # fmt: skip

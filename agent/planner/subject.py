@@ -78,7 +78,7 @@ def _kind_of(token: Token, following: Token | None) -> Kind | None:
         ("people.crowd", "anyone"),
     )
     kind = next((kind for name, kind in groups if low in lexicon(name)), None)
-    if kind is None and token.text[:1].isupper() and low in lexicon("people.names").entries:
+    if kind is None and low in lexicon("people.names").entries:
         return "name"
     return kind
 
@@ -92,12 +92,16 @@ def _describes(tokens: Sequence[Token], index: int) -> bool:
 
 def _mention(tokens: Sequence[Token], index: int, kind: Kind) -> Mention:
     first = index
-    if kind not in {"first person", "she", "he"}:
+    if kind not in {"first person", "she", "he", "name"}:
         while _describes(tokens, first - 1) and tokens[first - 1].tag != "determiner":
             first -= 1
     described = tuple(token.text if token.text.isupper() else token.low for token in tokens[first:index])
     determiner = ""
-    if _describes(tokens, first - 1) and tokens[first - 1].tag == "determiner" and kind not in {"first person", "she", "he"}:
+    if (
+        _describes(tokens, first - 1)
+        and tokens[first - 1].tag == "determiner"
+        and kind not in {"first person", "she", "he"}
+    ):
         first -= 1
         determiner = tokens[first].low
     last = index
@@ -187,10 +191,10 @@ def _aside(mention: Mention, presentation: Presentation) -> str:
     words = [
         word for word in mention.described if not is_person(word) and word not in {"single", "lone", "one", "only"}
     ]
-    if mention.plural:
-        group = " ".join([*words, mention.noun])
-        return f"one of {group}" if mention.determiner or words else f"one of several {group}"
     contradicts = mention.kind in {"woman", "man"} and mention.kind != presentation and presentation != "person"
+    if mention.plural:
+        group = " ".join([*words, "people" if contradicts else mention.noun])
+        return f"one of {group}" if mention.determiner or words else f"one of several {group}"
     noun = mention.noun
     owned = mention.determiner in {"my", "your", "our"}
     if noun in lexicon("people.plain").entries or contradicts or owned:

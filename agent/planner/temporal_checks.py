@@ -7,7 +7,7 @@ import re
 from agent.planner.checks import BOTH, Check, Context, first, holds, stem
 from agent.planner.language import numbers, quoted, sentences, words_of
 from agent.planner.phrases import tag
-from agent.planner.subject import mentions, subject_of
+from agent.planner.subject import mentions, subject_of, without_framing
 from agent.planner.verbs import verb
 from agent.planner.words import lexicon, listed, singular
 from tools.contracts import Presentation
@@ -33,7 +33,7 @@ def _others_of_opposite_gender(context: Context) -> bool:
 
 
 def _wrong_gender_word(text: str, context: Context) -> str | None:
-    outside = re.sub(r'"[^"]*"', " ", text)
+    outside = re.sub(r'"[^"]*"', " ", without_framing(text))
     words = words_of(outside)
     if context.presentation == "person":
         others = subject_of(context.text, "person").others
@@ -89,7 +89,7 @@ def _content_lost(text: str, context: Context) -> str | None:
 def _person_added(text: str, context: Context) -> str | None:
     if not context.readable:
         return None
-    known = {singular(word) for word in words_of(context.text)} | {"woman", "man", "person", "one"}
+    known = {singular(word) for word in words_of(context.text)} | {"woman", "man", "person", "people", "one"}
     named = (mention for mention in mentions(text) if mention.kind in {"woman", "man", "role", "anyone"})
     return first(mention.noun for mention in named if singular(mention.noun) not in known)
 

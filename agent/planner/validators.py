@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from agent.planner import spatial_checks, temporal_checks
 from agent.planner.checks import Check, Context, Violation
 from agent.planner.language import words_of
+from agent.planner.subject import without_framing
 
 __all__ = ["MOST_ALIKE", "Context", "Violation", "alike", "check_phrase", "check_spatial", "check_temporal"]
 
@@ -34,6 +35,8 @@ def check_phrase(phrase: str, context: Context) -> list[Violation]:
 def check_spatial(text: str, context: Context) -> list[Violation]:
     """Everything that is wrong with a spatial prompt; one that has been tried counts as wrong too."""
     found = _violations(spatial_checks.SPATIAL, text, context)
+    # A framing phrase is no content: "head to toe" shows no feet, and a "cowboy shot" no cowboy.
+    found += check_phrase(without_framing(text), context)
     if any(alike(text, tried) >= MOST_ALIKE for tried in context.previous):
         found.append(Violation("tried", "This is nearly a prompt that has been tried: change more of it."))
     return found

@@ -35,7 +35,9 @@ places = st.sampled_from(
     ["on the beach at sunset", "through a neon-lit street at night", "in Paris", "tiny in a vast desert", "in the rain",
      "on stage in front of a huge crowd", "under 3 lanterns", "in front of a mirror", ""]
 )  # fmt: skip
-cameras = st.sampled_from(["close-up", "a wide shot", "the camera slowly pans left", "slow motion", "full body shot", ""])
+cameras = st.sampled_from(
+    ["close-up", "a wide shot", "the camera slowly pans left", "slow motion", "full body shot", ""]
+)
 
 
 @st.composite
