@@ -13,9 +13,11 @@ import pytest
 from tools.contracts import CutOut, Size
 from tools.errors import Cancelled
 from tools.matting.cameo import cameo
+from tools.preview.camera import PERSON, Camera
 from tools.preview.collage import Collage
 from tools.preview.first_frame import PreviewFirstFrame
 from tools.preview.layout import layout_of
+from tools.preview.pose import Pose
 
 SIZE = Size(832, 480)
 
@@ -95,6 +97,17 @@ def test_the_hair_is_inside_the_picture_whatever_the_seed(reference, seed):
     figure = Collage(reference, "a woman, close-up", seed, SIZE).figure
 
     assert figure.eyes[1] - figure.hair >= 0.03 * SIZE.height
+
+
+@pytest.mark.parametrize("size", [SIZE, Size(480, 832), Size(480, 480)])
+@pytest.mark.parametrize("framing", ["close-up", "medium shot"])
+def test_a_bust_never_ends_inside_the_picture(reference, size, framing):
+    collage = Collage(reference, f"a woman in a shirt, {framing}", 2, size)
+    magenta = np.full((size.height, size.width, 3), (255, 0, 255), np.uint8)
+    pulled_back = Camera(zoom=0.88).view(PERSON, size, about=collage.figure.eyes)
+    collage.figure.draw(magenta, pulled_back, Pose(y=-0.01, breath=1.0))
+
+    assert tuple(magenta[-1, round(collage.figure.eyes[0])]) != (255, 0, 255)
 
 
 def test_a_cameo_is_set_into_the_scene_as_well(reference, see, analyzer):

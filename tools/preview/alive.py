@@ -122,7 +122,7 @@ class LivingFace:
             fold=(level - width * 0.54).astype(np.float32),
             lid=(level - width * (0.08 + 0.24 * arch)).astype(np.float32),
             lashes=(level - width * 0.16 * arch).astype(np.float32),
-            lower=(level + width * 0.18 * arch).astype(np.float32),
+            lower=(level + width * 0.22 * arch).astype(np.float32),
             weight=(side**2 * (3 - 2 * side)).astype(np.float32),
         )
 

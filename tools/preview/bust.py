@@ -8,7 +8,7 @@ import numpy as np
 
 from tools.contracts import Reference, RGBImage
 from tools.preview.drawing import draw_bust
-from tools.preview.geometry import Matrix, Point, scale, shift, turn
+from tools.preview.geometry import Matrix, Point, move, scale, shift, turn
 from tools.preview.layout import Layout
 from tools.preview.light import Light
 from tools.preview.pose import Pose
@@ -18,6 +18,8 @@ from tools.preview.sticker import HeadSticker, edge_of, fall_of
 
 SHOULDERS = 3.0
 """The width of the shoulders, in face heights."""
+BELOW = 1.14
+"""How far down the garment must reach, in picture heights, so that no camera move shows its end."""
 _bust = lru_cache(maxsize=2)(draw_bust)
 
 
@@ -30,12 +32,15 @@ class BustFigure:
         bust = _bust(outfit, SHOULDERS * layout.face)
         wider = float(np.clip(1.1 * self._head.neck_width / bust.neck.width, 1.0, 1.25))
         x, y = self._head.neck
-        self._place = shift(x, y) @ scale(wider, wider) @ shift(-bust.neck.x, -bust.neck.y)
+        reach = (bust.front.shape[0] - bust.neck.y) * wider
+        self._stand = shift(0, max(BELOW * self._height - (y + reach), 0))
+        self._place = self._stand @ shift(x, y) @ scale(wider, wider) @ shift(-bust.neck.x, -bust.neck.y)
         behind, front = premultiply(bust.behind), premultiply(bust.front)
         outline = np.maximum(behind[..., 3], front[..., 3])
         self._back = backing(outline, edge_of(layout) / wider, fall_of(layout))
         self._behind, self._front = cut(light.on(behind)), cut(light.on(front))
-        self.eyes: Point = self._head.eyes
+        self.eyes: Point = move(self._stand, self._head.eyes)
+        self._neck: Point = move(self._stand, self._head.neck)
         self.hair = self._head.hair
         self.step = 0.0
 
@@ -52,13 +57,13 @@ class BustFigure:
 
     def _stance(self, pose: Pose) -> Matrix:
         nearer = 1 + pose.nearer
-        waist = (self._head.neck[0], 1.3 * self._height)
+        waist = (self._neck[0], 1.3 * self._height)
         grown = scale(nearer, nearer, about=self.eyes)
         return shift(pose.x * self._height, pose.y * self._height) @ grown @ turn(pose.lean, about=waist)
 
     def _breathing(self, pose: Pose) -> Matrix:
-        return scale(1 + 0.006 * pose.breath, 1 + 0.012 * pose.breath, about=(self._head.neck[0], 1.1 * self._height))
+        return scale(1 + 0.006 * pose.breath, 1 + 0.012 * pose.breath, about=(self._neck[0], 1.1 * self._height))
 
     def _holding(self, pose: Pose) -> Matrix:
         lift = -(pose.head_lift + 0.004 * pose.breath) * self._height
-        return shift(0, lift) @ turn(pose.head_tilt, about=self._head.neck)
+        return shift(0, lift) @ turn(pose.head_tilt, about=self._neck) @ self._stand

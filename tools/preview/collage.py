@@ -56,12 +56,12 @@ class Collage:
 
     def picture(self, pose: Pose = REST, camera: Camera = AT_REST, seconds: float = 0.0) -> RGBImage:
         """The collage at one moment; the defaults are the first frame."""
-        picture = self._seen(self._far, self._view(camera, FAR))
+        picture = self._seen(self._far, self._view(camera, FAR), finely=True)
         if self._falling is not None:
             x, y = self._fall
             fallen = shift(x * seconds * self.size.height, y * seconds * self.size.height)
-            blend(picture, self._seen(self._falling, self._view(camera, MID) @ fallen, cv2.BORDER_WRAP))
-        blend(picture, self._seen(self._mid, self._view(camera, MID)))
+            blend(picture, self._seen(self._falling, self._view(camera, MID) @ fallen, border=cv2.BORDER_WRAP))
+        blend(picture, self._seen(self._mid, self._view(camera, MID), finely=True))
         self.figure.draw(picture, self._view(camera, PERSON), pose)
         blend(picture, self._seen(self._near, self._view(camera, NEAR)))
         lay(picture, self._mark, np.eye(3))
@@ -77,7 +77,10 @@ class Collage:
     def _view(self, camera: Camera, depth: float) -> Matrix:
         return camera.view(depth, self.size, about=self.figure.eyes)
 
-    def _seen(self, layer: RGBAImage, view: Matrix, border: int = cv2.BORDER_REFLECT_101) -> RGBAImage:
-        """A layer through the camera, without its margin."""
+    def _seen(
+        self, layer: RGBAImage, view: Matrix, *, finely: bool = False, border: int = cv2.BORDER_REFLECT_101
+    ) -> RGBAImage:
+        """A layer through the camera, without its margin; ``finely`` where its grain would shimmer as it moves."""
         placed = view @ shift((self.size.width - layer.shape[1]) / 2, (self.size.height - layer.shape[0]) / 2)
-        return warped(layer, placed, self.size, border=border)
+        flags = cv2.INTER_CUBIC if finely else cv2.INTER_LINEAR
+        return warped(layer, placed, self.size, flags, border)

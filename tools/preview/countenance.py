@@ -54,7 +54,7 @@ class Countenance:
     def _looking(self, seconds: float) -> float:
         """One look in a short clip; a clip of more than seven seconds returns to it."""
         length = max(self._seconds / max(round(self._seconds / 5), 1), 2.0)
-        return swell(seconds % length - 0.12 * length, 0.2 * length, 0.28 * length, 0.24 * length)
+        return swell(seconds % length - 0.1 * length, 0.27 * length, 0.2 * length, 0.33 * length)
 
     def _planned_blinks(self, rng: random.Random) -> list[float]:
         """When the lids begin to close: every few seconds, while the head is near its middle."""

@@ -26,7 +26,7 @@ class _Stand:
 
 _STANDS: dict[Framing, _Stand] = {
     "close-up": _Stand(face=0.427, eyes=0.45, aside=0.1, slenderness=0.85),
-    "medium shot": _Stand(face=0.225, eyes=0.33, aside=0.15, slenderness=0.85),
+    "medium shot": _Stand(face=0.225, eyes=0.33, aside=0.15, slenderness=1.3),
     "full shot": _Stand(face=0.115, eyes=0.2, aside=0.17, slenderness=1.1),
     "wide shot": _Stand(face=0.066, eyes=0.5, aside=0.2, slenderness=1.1),
 }

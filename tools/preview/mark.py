@@ -13,7 +13,7 @@ WORD = "preview"
 
 def corner_mark(size: Size) -> Sprite:
     """The mark at its place in a picture of ``size``: the lower right corner."""
-    letters = max(11, round(0.034 * size.height))
+    letters = max(11, round(0.034 * min(size)))
     gap, room = round(0.55 * letters), round(0.45 * letters)
     font = ImageFont.load_default(letters)
     left, top, right, bottom = font.getbbox(WORD, anchor="ls")

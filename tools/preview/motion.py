@@ -36,8 +36,9 @@ _TOWARDS = re.compile(
 
 
 def _verbs(*stems: str) -> re.Pattern[str]:
-    """The stems with the endings of English verbs."""
-    return re.compile(rf"\b(?:{'|'.join(stems)})(?:e?s|ing|ed)?\b", re.IGNORECASE)
+    """The stems with the endings of English verbs, but not as the name of a thing ("running track")."""
+    things = r"\s+(?:boots|club|floor|pole|shirt|shoes|stick|suit|track|trousers)\b"
+    return re.compile(rf"\b(?:{'|'.join(stems)})(?:e?s|ing|ed)?\b(?!{things})", re.IGNORECASE)
 
 
 # fmt: off

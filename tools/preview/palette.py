@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Place = Literal["outdoors", "indoors", "space"]
+Place = Literal["outdoors", "indoors", "void"]
+"""Where a scene plays: only outdoors are there air and weather; a void is lit like the outdoors."""
 Falling = Literal["rain", "snow"]
 
 HEX = re.compile(r"#[0-9a-fA-F]{6}")
@@ -31,7 +32,7 @@ class Palette:
     def repaint(self, name: str, rule: str, place: Place) -> str:
         """The declarations of a scene's class ``name`` in this light; ``lit-`` classes are light of their own."""
         if name in self.shown:
-            return re.sub(r"opacity:\s*[\d.]+", f"opacity: {self.shown[name]}", rule)
+            return f"opacity: {self.shown[name]}" if self.shown[name] else "display: none"
         if name in self.colours:
             return recoloured(rule, lambda _: self.colours[name])
         if name.startswith("lit-"):

@@ -21,6 +21,8 @@ STARTING = 0.8
 """Seconds from standing to full pace."""
 REACH = 0.34
 """How far the camera goes sideways at most, before the scenery ends, as a fraction of the picture's height."""
+WALKING = 0.012
+"""The depth of a bob beyond which a step is a run."""
 HAIR_ROOM = 0.025
 """Picture kept above the hair."""
 
@@ -94,10 +96,12 @@ class Performance:
     def _stepping(self, pose: Pose, stride: float, seconds: float) -> Pose:
         starting = ease(seconds / STARTING)
         side = math.sin(math.pi * stride * (1 if pose.towards or not self._stage.step else 2))
+        running = self._motion.depth - WALKING
         return replace(
             pose,
+            hop=2.5 * max(running, 0.0) * starting * math.cos(math.pi * stride) ** 2,
             y=0 if self._stage.step else starting * self._motion.depth * self._size * side**2,
-            lean=starting * 0.8 * side,
+            lean=starting * (0.8 * side + 200 * max(running, 0.0) * self._heading * (not pose.towards)),
             head_tilt=pose.head_tilt - starting * 0.9 * side,
             stride=stride,
             swing=starting,

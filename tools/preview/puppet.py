@@ -73,10 +73,11 @@ class PuppetFigure:
     def draw(self, picture: RGBImage, view: Matrix, pose: Pose) -> None:
         """Lay the person on the picture; ``view`` is the camera's at their distance."""
         grounded = view @ self._going(pose)
-        body = grounded @ turn(pose.lean, about=self._feet) @ self._place
+        standing = grounded @ shift(0, -pose.hop * self._height) @ turn(pose.lean, about=self._feet)
+        body = standing @ self._place
         drop = self._drop(pose)
         places = self._places(pose, drop)
-        head = grounded @ turn(pose.lean, about=self._feet) @ self._holding(pose, drop) @ self._stand
+        head = standing @ self._holding(pose, drop) @ self._stand
         lay(picture, self._ground, grounded @ shift(*self._feet))
         for name, limb in self._limbs.items():
             lay(picture, limb.back, body @ places[name])
