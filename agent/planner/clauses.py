@@ -55,7 +55,9 @@ def main_verb(tokens: Sequence[Token]) -> Token | None:
             continue
         form = "ing" if token.low.endswith("ing") else (token.verb.form if token.verb else "third")
         since = tokens[tokens.index(participle) : index] if participle else []
-        after_noun_of_its_own = tokens[index - 1].tag == "noun" and any(other.text == "," for other in since)
+        after_noun_of_its_own = tokens[index - 1].tag in {"noun", "pronoun"} and any(
+            other.text == "," for other in since
+        )
         if form == "ing":
             participle = participle or token
         elif not (form == "past" and token.low in _STATES) and (not after_noun_of_its_own or participle is None):
@@ -98,7 +100,8 @@ def predicate(subject: str, after: str, agree: bool) -> str:
     if manner and subject.endswith(","):
         lead, doing_now = lead[: manner.start()], f"{manner.group().strip()} {doing_now}"
     if lead.count(",") > 2 and main.low.endswith("ing"):
-        return f"{subject} {doing_now}, {lead.strip(' ,')}{tail}"
+        doing_what, comma, more = tail.partition(",")
+        return f"{subject} {doing_now}{doing_what}, {lead.strip(' ,')}{comma}{more}"
     if lead.endswith(",") and lead.count(",") % 2 == 1 and len(words_of(lead)) < 7:
         lead = lead.strip(" ,")
     return f"{_led(subject, lead)} {doing_now}{tail}"

@@ -70,18 +70,21 @@ def fit_pronouns(text: str, presentation: Presentation, keep_gendered: bool) -> 
     ``keep_gendered`` leaves she and he alone: somebody else whom they may mean is named. Quotations stay.
     """
     tokens = tag(text)
-    out, place, single = [], 0, False
+    out, place, single, shared = [], 0, False, False
     for index, token in enumerate(tokens):
         new = _replacement(tokens, index, presentation, keep_gendered) if token.text[0] != '"' else None
         if new is not None:
-            single = token.low in {"i", "you"}
+            single = shared = token.low in {"i", "you"}
         elif single and token.tag in {"verb", "noun"}:
             new = _BE.get(token.low) or (
                 third_person(token.verb.base) if token.verb and token.verb.form == "base" else None
             )
             single = False
-        elif token.tag not in {"adverb"}:
+        elif shared and token.verb and token.verb.form == "base" and tokens[index - 1].low in {"and", ",", "then"}:
+            new = third_person(token.verb.base)
+        elif token.tag != "adverb":
             single = False
+            shared = shared and token.text not in {".", "!", "?", ";"}
         if new is not None:
             starts = token.start == 0 or re.search(r"[.!?]\s*$", text[: token.start]) is not None
             out += [text[place : token.start], new[0].upper() + new[1:] if starts else new]

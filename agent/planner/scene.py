@@ -52,6 +52,8 @@ def _role_of_the_rest(phrase: NounPhrase, words: list[str]) -> Role | None:
         return None
     if all(word in lexicon("function.adjectives").entries for word in words):
         return "time" if lexicon("scene.weathers").matches(phrase.text) else None
+    if len(words) == 1 and words[0].endswith("ed") and not lexicon("scene.lights", "scene.weathers").matches(words[0]):
+        return None
     if all(word in lexicon("function.numbers", "clothes.colours").entries for word in words):
         return None
     through = phrase.led_by in {"across", "through", "along", "inside", "into", "beside", "near"}

@@ -33,7 +33,8 @@ def joined(phrases: list[str]) -> str:
 
 def _chosen(shown: Shown, look: str, context: Context) -> list[str]:
     """The phrases that fit, face first; from the end of the environment what does not fit goes."""
-    face = [look, *shown.face]
+    said = {phrase.split()[-1] for phrase in shown.face}
+    face = [*(part for part in look.split(", ") if part.split()[-1] not in said), *shown.face]
     groups = (("face", face), ("clothing", shown.clothing), ("environment", shown.environment))
     chosen: list[str] = []
     room = LONGEST - 6

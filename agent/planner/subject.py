@@ -56,31 +56,28 @@ def without_framing(text: str) -> str:
     return text
 
 
-def _kind_of(token: Token, following: Token | None) -> Kind | None:
-    low = token.low
-    if token.tag == "pronoun":
-        named: tuple[tuple[str, Kind], ...] = (
-            ("people.first_person", "first person"), ("people.she", "she"), ("people.he", "he"),
-        )  # fmt: skip
-        pronoun = next((kind for name, kind in named if low in lexicon(name).entries), None)
-        return pronoun or ("anyone" if low in {"someone", "somebody"} else None)
-    if token.tag == "determiner":
-        return {"her": "she", "his": "he"}.get(low)  # type: ignore[return-value]
-    if low in {"i'm", "i've", "i'll", "i'd"}:
-        return "first person"
+_PRONOUNS: tuple[tuple[str, Kind], ...] = (
+    ("people.first_person", "first person"),
+    ("people.she", "she"),
+    ("people.he", "he"),
+)
+_NOUNS: tuple[tuple[str, Kind], ...] = (
+    ("people.women", "woman"),
+    ("people.men", "man"),
+    ("people.roles", "role"),
+    ("people.anyone", "anyone"),
+    ("people.crowd", "anyone"),
+    ("people.names", "name"),
+)
+
+
+def _kind_of(token: Token) -> Kind | None:
+    if token.tag == "pronoun" or token.low in {"her", "his"}:
+        said = next((kind for name, kind in _PRONOUNS if token.low.removesuffix("'s") in lexicon(name).entries), None)
+        return said or ("anyone" if token.low in {"someone", "somebody"} else None)
     if token.tag != "noun":
         return None
-    groups: tuple[tuple[str, Kind], ...] = (
-        ("people.women", "woman"),
-        ("people.men", "man"),
-        ("people.roles", "role"),
-        ("people.anyone", "anyone"),
-        ("people.crowd", "anyone"),
-    )
-    kind = next((kind for name, kind in groups if low in lexicon(name)), None)
-    if kind is None and low in lexicon("people.names").entries:
-        return "name"
-    return kind
+    return next((kind for name, kind in _NOUNS if token.low in lexicon(name)), None)
 
 
 def _describes(tokens: Sequence[Token], index: int) -> bool:
@@ -116,14 +113,19 @@ def _mention(tokens: Sequence[Token], index: int, kind: Kind) -> Mention:
     return Mention(kind, noun, described, determiner, tokens[first].start, tokens[last].end, plural)
 
 
+def _is_likeness(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a person is only what somebody is like: "like a superhero"."""
+    return any(token.low == "like" for token in tokens[max(0, index - 3) : index])
+
+
 def mentions(text: str) -> list[Mention]:
     """Every person named in the text, pronouns included, in order."""
     tokens = tag(without_framing(text))
     found: list[Mention] = []
     for index, token in enumerate(tokens):
         following = tokens[index + 1] if index + 1 < len(tokens) else None
-        kind = _kind_of(token, following)
-        if kind is None:
+        kind = _kind_of(token)
+        if kind is None or _is_likeness(tokens, index):
             continue
         describes_next = (
             following is not None and following.tag == "noun" and kind not in {"she", "he", "first person", "name"}
@@ -158,6 +160,8 @@ def _rank(mention: Mention, presentation: Presentation) -> int:
     rank = order[mention.kind]
     if mention.kind in {"woman", "man"} and presentation in {mention.kind, "person"}:
         rank = 3 if owned else 1
+    if mention.kind == "role" and mention.start <= 2:
+        rank = 1
     if mention.plural:
         rank += 1
     return rank
@@ -235,15 +239,22 @@ def subject_of(text: str, presentation: Presentation) -> Subject:
 
 
 def presentation_in(prompt: str) -> Presentation | None:
-    """How the user's words alone name the person; ``None`` where they do not say, or name a woman and a man.
+    """How the user's words alone name the person; ``None`` where they do not say.
 
-    Someone named as belonging to another ("her husband") does not count, and in the first person no noun does.
+    The first person named counts; a woman and a man named together are ambiguous, and in the first person no noun
+    counts, since it may be somebody else's.
     """
-    found = mentions(read(prompt).text)
-    if any(mention.kind == "first person" for mention in found):
+    text = read(prompt).text
+    found = [mention for mention in mentions(text) if not _in_passing(mention) and mention.determiner != "no"]
+    alone = [mention for mention in found if mention.kind not in {"anyone", "role"} or not mention.plural]
+    found = alone or found
+    if not found or any(mention.kind == "first person" for mention in found):
         return None
-    named = [mention for mention in found if mention.determiner not in {"her", "his", "their", "your"}]
-    said = {_OWN_NOUN[mention.kind] for mention in named if mention.kind in {"woman", "man"}}
-    if not said:
-        said = {_OWN_NOUN[mention.kind] for mention in named if mention.kind in {"she", "he"}}
-    return said.pop() if len(said) == 1 else None
+    chosen, *others = found
+    said = _OWN_NOUN.get(chosen.kind)
+    if said is not None:
+        together = others and re.fullmatch(r"\s*(?:and|or|,)\s*", text[chosen.end : others[0].start])
+        return None if together and _OWN_NOUN.get(others[0].kind, said) != said else said
+    genders = {_OWN_NOUN[other.kind] for other in others if other.kind in _OWN_NOUN}
+    named = any(other.kind in {"woman", "man"} for other in others)
+    return genders.pop() if len(genders) == 1 and not named else None

@@ -48,7 +48,10 @@ def _wrong_gender_word(text: str, context: Context) -> str | None:
 def _nothing_done(text: str, context: Context) -> str | None:
     opening = (sentences(text) or [""])[0]
     known = (verb(word) for word in words_of(opening))
-    acts = any(form is not None and form.form != "base" for form in known) or any(t.tag == "verb" for t in tag(opening))
+    plural = re.match(r"A \w+(?:,[^,]*,)? and ", opening) is not None
+    acts = any(form is not None and (plural or form.form != "base") for form in known) or any(
+        t.tag == "verb" for t in tag(opening)
+    )
     return None if acts else opening
 
 

@@ -28,7 +28,7 @@ BAD_SPATIAL = {
     "shape": "a woman, wide shot",
     "subject": "natural expression, red coat, snowy street, wide shot",
     "framing": "a woman, natural expression, red coat, snowy street, close-up, wide shot",
-    "tokens": "a woman, natural expression, red coat, snowy street" + ", extraordinarily ornamented architecture" * 7 + ", wide shot",
+    "tokens": "a woman, natural expression, red coat, snowy street" + ", extraordinary architecture" * 7 + ", wide shot",
     "face": "a woman, red coat, snowy street, wide shot",
     "clothing": "a woman, natural expression, snowy street, wide shot",
     "environment": "a woman, natural expression, red coat, wide shot",
@@ -92,7 +92,9 @@ def test_every_check_has_an_example_above() -> None:
 
 def test_the_source_itself_is_no_plan() -> None:
     assert "unchanged" in codes(check_temporal(SOURCE, CONTEXT))
-    assert "unchanged" in codes(check_spatial("A woman, calm face, close-up", Context("a woman calm face close-up", "woman")))
+    assert "unchanged" in codes(
+        check_spatial("A woman, calm face, close-up", Context("a woman calm face close-up", "woman"))
+    )
 
 
 def test_a_message_names_what_is_wrong() -> None:
