@@ -40,12 +40,15 @@ def serve_http(server: MCPServer[None], host: str, port: int, token: str | None,
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     server.custom_route("/health", methods=["GET"])(_health)
+    known = list(dict.fromkeys([*_LOOPBACK_NAMES, _bracketed(host), socket.gethostname(), *names]))
     app: ASGIApp = server.streamable_http_app(
-        host=host, streamable_http_path=PATH, transport_security=_security(host, port, names)
+        host=host, streamable_http_path=PATH, transport_security=_security(known, port)
     )
     if token:
         app = TokenGate(app, token)
-    print(f"Steadface listens on http://{_bracketed(host)}:{port}{PATH}", file=sys.stderr, flush=True)  # noqa: T201
+    _say(f"Steadface listens on http://{_bracketed(host)}:{port}{PATH}")
+    if not _is_loopback(host):
+        _say(f"It answers to the host names {', '.join(known)}; add another with --allow-host.")
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GOODBYE)
     uvicorn.Server(config).run(sockets=[listening])
 
@@ -89,21 +92,25 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            f"Nothing can listen on {host} port {port} ({error.strerror}); choose another with --host and --port."
+            f"Nothing can listen on {host} port {port} ({why}); choose another with --host and --port."
         ) from None
 
 
-def _security(host: str, port: int, names: list[str]) -> TransportSecuritySettings:
+def _security(names: list[str], port: int) -> TransportSecuritySettings:
     """Hosts and origins that a request may name: a page that points its own name at this machine is turned away."""
-    known = [*_LOOPBACK_NAMES, _bracketed(host), socket.gethostname(), *names]
-    hosts = [address for name in dict.fromkeys(known) for address in (name, f"{name}:{port}")]
+    hosts = [address for name in names for address in (name, f"{name}:{port}")]
     return TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
         allowed_hosts=hosts,
         allowed_origins=[f"{scheme}://{address}" for address in hosts for scheme in ("http", "https")],
     )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - for the person who started the server
 
 
 def _bracketed(host: str) -> str:

@@ -32,7 +32,8 @@ ReferenceText = Annotated[
     str,
     Field(
         description="Photo of the person: the full path of a file in Pictures, Downloads, Desktop or the working "
-        "folder, or the photo itself as a data:image/…;base64 URI of at most 3 MB. JPEG, PNG, WebP or HEIC."
+        "folder, or the photo itself as a data:image/…;base64 URI of at most 3 MB, which is all that a server on HTTP "
+        "takes. JPEG, PNG, WebP or HEIC."
     ),
 ]
 PromptText = Annotated[
@@ -197,7 +198,9 @@ class VideoTools:
         with self._in_one_sentence():
             info = await anyio.to_thread.run_sync(look)
         presets = [f"preset {name}: {' '.join(missing) or 'ready'}" for name, missing in info.presets.items()]
-        return _result("\n".join([f"Steadface {info.version}, {info.unfinished_jobs} unfinished jobs", *presets]), info)
+        return _result(
+            "\n".join([f"Steadface {info.version}; unfinished jobs: {info.unfinished_jobs}", *presets]), info
+        )
 
     async def _followed(self, vigil: Vigil, job_id: str) -> CallToolResult:
         engine = await anyio.to_thread.run_sync(self._engine.get, abandon_on_cancel=True)

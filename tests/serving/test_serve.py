@@ -148,6 +148,24 @@ async def test_two_servers_share_one_queue(local: Any, ask: Ask) -> None:
     assert first.structured_content["status"] == second.structured_content["status"] == "completed"
 
 
+async def test_a_file_too_large_to_send_or_gone_is_told(local: Any, ask: Ask) -> None:
+    async with local.open() as client:
+        made = await client.call_tool("generate_identity_video", ask("waves"))
+        job = made.structured_content
+        video = Path(job["result"]["video"])
+        with video.open("ab") as file:
+            file.write(bytes(700_000))
+        with pytest.raises(MCPError, match=r"0\.7 MB, more than a message can carry") as large:
+            await client.read_resource(job["video_uri"])
+        video.unlink()
+        with pytest.raises(MCPError, match="no longer where it was delivered"):
+            await client.read_resource(job["video_uri"])
+        later = await client.call_tool("get_video_job", {"job_id": job["job_id"]})
+    assert str(video) in str(large.value)
+    assert "no longer there" in later.content[0].text
+    assert [block.type for block in later.content] == ["text", "image"]
+
+
 async def test_a_job_that_fails_is_an_error_with_the_files_that_help(
     local: Any, ask: Ask, photo: Path, instant: ModuleType
 ) -> None:
