@@ -29,50 +29,54 @@ class Outfit:
 
 def setting_of(prompt: str) -> Setting:
     """The scene and the light that the prompt names first; a plain backdrop by day where it names none."""
-    words = _vocabulary()
-    scene = _first_named(prompt, words["scenes"]) or "plain"
-    palette = _first_named(prompt, words["palettes"]) or words["usual_palette"].get(scene, "day")
+    scene, _ = _named(prompt, "scenes", "scene_hints") or ("plain", None)
+    palette, _ = _named(prompt, "palettes", "palette_hints") or (vocabulary()["usual_palette"].get(scene, "day"), None)
     return Setting(scene, palette)
 
 
 def outfit_of(prompt: str) -> Outfit:
-    """The garment that the prompt names first, in the colour written before it, else in its usual colours."""
-    words = _vocabulary()
-    named = _first_match(prompt, words["garments"])
-    garment = named[0] if named else "plain"
-    usual = words["usual_colours"][garment]
-    colour = _colour_before(prompt, named[1].start()) if named else None
+    """The garment that the prompt names first, in the colour that it is written with, else in its usual colours."""
+    garment, match = _named(prompt, "garments", "garment_hints") or ("plain", None)
+    usual = vocabulary()["usual_colours"][garment]
+    colour = (_colour_before(prompt, match.end()) if match else None) or _colour_worn(prompt)
     return Outfit(garment, colour or usual["colour"], usual["accent"])
 
 
 @cache
-def _vocabulary() -> dict[str, Any]:
+def vocabulary() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text("utf-8"))
 
 
-def _first_named(prompt: str, phrases: dict[str, list[str]]) -> str | None:
-    found = _first_match(prompt, phrases)
-    return found[0] if found else None
-
-
-def _first_match(prompt: str, phrases: dict[str, list[str]]) -> tuple[str, re.Match[str]] | None:
-    """The earliest phrase in the prompt, the longest of those that start together, with the name it stands for."""
-    found = [(name, match) for name, listed in phrases.items() if (match := _pattern(tuple(listed)).search(prompt))]
-    return min(found, key=lambda each: (each[1].start(), -each[1].end()), default=None)
+def _named(prompt: str, *tables: str) -> tuple[str, re.Match[str]] | None:
+    """The name whose phrase comes first in the prompt, and that phrase, by the first table that holds one."""
+    for table in tables:
+        phrases: dict[str, list[str]] = vocabulary()[table]
+        found = [(name, match) for name, listed in phrases.items() if (match := _pattern(tuple(listed)).search(prompt))]
+        if found:
+            return min(found, key=lambda each: (each[1].start(), -each[1].end()))
+    return None
 
 
 @cache
 def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
     longest_first = sorted(phrases, key=len, reverse=True)
     listed = "|".join(re.escape(phrase).replace(r"\ ", r"[\s-]+") for phrase in longest_first)
-    return re.compile(rf"(?<![\w-])(?:{listed})(?:e?s)?(?![\w])", re.IGNORECASE)
+    return re.compile(rf"(?<![\w-])({listed})(?:e?s)?(?![\w])", re.IGNORECASE)
 
 
 def _colour_before(prompt: str, position: int) -> str | None:
-    """The colour named nearest before ``position`` in the same clause ("a long red evening dress")."""
-    clause = re.split(r"[,.;]|\b(?:and|with|in)\b", prompt[:position])[-1]
-    colours: dict[str, str] = _vocabulary()["colours"]
-    last = None
-    for match in _pattern(tuple(colours)).finditer(clause):
-        last = match.group().lower()
-    return colours.get(last) if last else None
+    """The colour named last before ``position`` in the same clause ("a long red evening dress")."""
+    colours = _colours(re.split(r"[,.;]|\b(?:and|with|in)\b", prompt[:position])[-1])
+    return colours[-1] if colours else None
+
+
+def _colour_worn(prompt: str) -> str | None:
+    """The colour that comes first in the clause after "wearing"."""
+    worn = _pattern(tuple(vocabulary()["worn"]["words"])).search(prompt)
+    colours = _colours(re.split(r"[,.;]|\bwith\b", prompt[worn.end() :])[0]) if worn else []
+    return colours[0] if colours else None
+
+
+def _colours(clause: str) -> list[str]:
+    colours: dict[str, str] = vocabulary()["colours"]
+    return [colours[re.sub(r"[\s-]+", " ", name.lower())] for name in _pattern(tuple(colours)).findall(clause)]

@@ -53,6 +53,10 @@ class Drawing:
     def whole(self) -> View:
         return View(*map(float, self._root.attrib["viewBox"].split()))
 
+    @property
+    def groups(self) -> list[str]:
+        return [group.attrib["id"] for group in self._root.findall(f"{_SVG}g")]
+
     def said(self, name: str, default: str) -> str:
         """What the drawing says of itself in its attribute ``data-name``."""
         return self._root.get(f"data-{name}", default)
@@ -73,9 +77,9 @@ class Drawing:
     def render(self, group: str, view: View, size: tuple[int, int]) -> RGBAImage:
         """One group alone, ``view`` of it stretched over ``size`` pixels."""
         root = deepcopy(self._root)
-        for child in root.findall(f"{_SVG}g"):
-            if child.get("id") != group:
-                root.remove(child)
+        for other in root.findall(f"{_SVG}g"):
+            if other.get("id") != group:
+                root.remove(other)
         root.attrib.update(viewBox=" ".join(map(str, view)), width=str(size[0]), height=str(size[1]))
         root.set("preserveAspectRatio", "none")
         png = resvg_py.svg_to_bytes(svg_string=ET.tostring(root, "unicode"), skip_system_fonts=True)
