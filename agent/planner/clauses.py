@@ -91,6 +91,8 @@ def predicate(subject: str, after: str, agree: bool) -> str:
         rest = plain[len(_STAND_IN) :].strip(" ,.")
         if rest.startswith("'s"):
             return f"{subject.partition(',')[0]} looks into the camera, the {subject.partition(',')[0][2:]}{rest}"
+        if words_of(rest) and "," not in rest and tag(rest)[0].tag == "preposition":
+            return f"{_led(subject, rest)} looks around slowly"
         return f"{subject} looks around slowly{', ' + rest if rest else ''}"
     lead, tail = plain[len(_STAND_IN) : main.start].strip(), plain[main.end :]
     doing_now = _as_finite(main, agree)

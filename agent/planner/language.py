@@ -124,7 +124,8 @@ def _one_shot(text: str) -> str:
 @lru_cache(maxsize=64)
 def read(prompt: str) -> Source:
     """The prompt made plain. Never empty for a prompt with a letter or a picture in it."""
-    text = unicodedata.normalize("NFC", prompt).translate(_PLAIN)
+    text = "".join(" " if unicodedata.category(char) == "Cc" else char for char in prompt)
+    text = unicodedata.normalize("NFC", text).translate(_PLAIN)
     plain, pictures = _without_pictographs(text)
     notes = []
     if pictures and words_of(plain):

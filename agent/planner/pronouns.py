@@ -1,7 +1,7 @@
 """Pronouns that fit the person of the photo.
 
-"her" is "him" or "his" by grammar that rules cannot see (10 of 16 right when tried), so a pronoun of the wrong
-gender is not translated but replaced by the noun: "the man", "the man's".
+"he", "him" and "his" have one counterpart each, and so have "she" and "hers". "her" is "him" or "his" by grammar that
+rules cannot see (10 of 16 right when tried), so it gives way to the noun: "the man", "the man's".
 """
 
 from __future__ import annotations
@@ -33,11 +33,6 @@ _GENDERED = {
 }  # fmt: skip
 
 
-def _named(presentation: Presentation, role: str) -> str:
-    """The noun in the pronoun's place."""
-    return f"the {presentation}'s" if role in {"possessive", "owned"} else f"the {presentation}"
-
-
 def _role_of_her(following: Token | None) -> str:
     return "possessive" if following is not None and following.tag in {"noun", "number"} else "object"
 
@@ -56,12 +51,15 @@ def _replacement(tokens: Sequence[Token], index: int, presentation: Presentation
         return _WE[low]
     if keep_gendered:
         return None
+    short = low.removesuffix("'s")
+    if short in {"she", "he"} and low != short:
+        return None if _GENDERED[short][0] == presentation else f"{own['subject']} is"
     gender, role = _GENDERED.get(low, ("woman", _role_of_her(following)) if low == "her" else ("", ""))
     if not gender or gender == presentation:
         return None
-    if presentation == "person":
-        return own[role]
-    return own["self"] if role == "self" else _named(presentation, role)
+    if low == "her" and presentation == "man":
+        return "the man's" if role == "possessive" else "the man"
+    return own[role]
 
 
 def fit_pronouns(text: str, presentation: Presentation, keep_gendered: bool) -> str:

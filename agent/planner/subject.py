@@ -160,6 +160,10 @@ def _rank(mention: Mention, presentation: Presentation) -> int:
     rank = order[mention.kind]
     if mention.kind in {"woman", "man"} and presentation in {mention.kind, "person"}:
         rank = 3 if owned else 1
+    if mention.kind in {"she", "he"} and _OWN_NOUN[mention.kind] != presentation:
+        rank = 7
+    if mention.noun in {"her", "his"}:
+        rank += 3
     if mention.kind == "role" and mention.start <= 2:
         rank = 1
     if mention.plural:

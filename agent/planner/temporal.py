@@ -10,7 +10,7 @@ from agent.planner.language import Source, sentences, words_of
 from agent.planner.phrases import tag
 from agent.planner.pronouns import fit_pronouns
 from agent.planner.scene import life_of
-from agent.planner.subject import Subject, with_article
+from agent.planner.subject import Mention, Subject, with_article
 from agent.planner.temporal_checks import longest_temporal
 from agent.planner.words import lexicon
 from tools.contracts import Presentation
@@ -134,10 +134,18 @@ def _told(text: str, body: str, subject: Subject, presentation: Presentation) ->
         at, until = mention.start - cut, mention.end - cut
         index, offset = _sentence_with(body, pieces, at)
         opening = _opening_of(pieces[index], max(at - offset, 0), until - offset)
+        if _owns(mention, opening.after):
+            opening = _Opening(opening.before, f"'s{opening.after}")
         agree = mention.kind == "first person" or mention.plural
         told = [_whole(opening, name, target, agree), *pieces[:index], *pieces[index + 1 :]]
     told = [closed(capital(piece)) for piece in told if words_of(piece)]
     return fit_pronouns(" ".join(told), presentation, keep_gendered=_names_opposite(subject, presentation))
+
+
+def _owns(mention: Mention, after: str) -> bool:
+    """Whether the mention is a possessive: "her hair"."""
+    following = tag(after)[:1]
+    return mention.noun in {"her", "his"} and bool(following) and following[0].tag in {"noun", "number"}
 
 
 def _sentence_with(body: str, pieces: list[str], at: int) -> tuple[int, int]:

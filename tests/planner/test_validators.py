@@ -28,7 +28,7 @@ BAD_SPATIAL = {
     "shape": "a woman, wide shot",
     "subject": "natural expression, red coat, snowy street, wide shot",
     "framing": "a woman, natural expression, red coat, snowy street, close-up, wide shot",
-    "tokens": "a woman, natural expression, red coat, snowy street" + ", extraordinary architecture" * 7 + ", wide shot",
+    "tokens": "a woman, natural expression, red coat, street" + ", extraordinary architecture" * 7 + ", wide shot",
     "face": "a woman, red coat, snowy street, wide shot",
     "clothing": "a woman, natural expression, snowy street, wide shot",
     "environment": "a woman, natural expression, red coat, wide shot",
