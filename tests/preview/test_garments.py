@@ -50,7 +50,7 @@ def test_the_front_of_a_bust_covers_the_head_from_the_neck_down(garment):
     assert bust.behind.shape == bust.front.shape
     x, y = round(bust.neck.x), round(bust.neck.y)
     column = bust.front[:, x, 3]
-    assert column[: y - 3].max() < 10
+    assert column[: y - 3].max() < 64  # its shadow alone
     assert column[y + 4 :].min() > 250
     assert bust.behind[round(y - bust.neck.width / 5), x, 3] > 100
     assert 50 < bust.neck.width < 130
