@@ -80,7 +80,8 @@ def content_words(text: str) -> set[str]:
     """The stems that carry meaning: no small words, no words about the video itself, nobody's name or pronoun."""
     small = lexicon(*_SMALL).entries
     leads = {word for lead in listed("language.leads") for word in lead.split()}
-    return {stem(word) for word in words_of(text) if word not in small and word not in leads and len(word) > 2}
+    words = (word for word in words_of(text) if not {word, singular(word)} & (small | leads))
+    return {stem(word) for word in words if len(word) > 2}
 
 
 def _content_lost(text: str, context: Context) -> str | None:

@@ -20,9 +20,9 @@ SAID = {
     "a cowboy shot of a woman": "woman",
 }
 UNSAID = [
-    "surfing at dawn", "a person walks", "a firefighter runs", "me dancing", "I dance with my wife", "A man and a woman dance",
-
-    "a boy or a girl", "a nurse helps an old man", "a cowboy shot", "Paris", "一个女人", "make a human pyramid", "",
+    "surfing at dawn", "a person walks", "a firefighter runs", "me dancing", "I dance with my wife",
+    "A man and a woman dance", "a boy or a girl", "a nurse helps an old man", "a cowboy shot", "Paris",
+    "一个女人", "make a human pyramid", "",
 ]  # fmt: skip
 
 
