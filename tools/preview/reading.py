@@ -66,7 +66,7 @@ def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
 
 def _colour_before(prompt: str, position: int) -> str | None:
     """The colour named last before ``position`` in the same clause ("a long red evening dress")."""
-    colours = _colours(re.split(r"[,.;]|\b(?:and|with|in)\b", prompt[:position])[-1])
+    colours = _colours(re.split(r"[,.;]|\b(?:and|with|in|who|wears|wearing)\b", prompt[:position])[-1])
     return colours[-1] if colours else None
 
 
