@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -15,7 +15,13 @@ class Lexicon:
     """Words and fixed phrases, all in lower case; a noun's plural is found without being listed."""
 
     entries: frozenset[str]
-    pattern: re.Pattern[str]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Any entry as whole words, without regard to case. Made when first needed, which few lists are."""
+        ordered = sorted(self.entries, key=lambda entry: (-len(entry), entry))
+        either = "|".join(re.escape(entry) + ("(?:e?s)?" if entry[-1].isalpha() else "") for entry in ordered)
+        return re.compile(rf"(?<![\w-])({either or '(?!)'})(?![\w-])", re.IGNORECASE)
 
     def __contains__(self, word: object) -> bool:
         return isinstance(word, str) and (word in self.entries or singular(word) in self.entries)
@@ -73,14 +79,6 @@ def _entries(text: str) -> list[str]:
     return [entry for entry in (" ".join(part.split()) for part in re.split(r"[,\n]", text)) if entry]
 
 
-def lexicon_of(entries: list[str]) -> Lexicon:
-    """A lexicon of these words and phrases, matched as whole words without regard to case."""
-    ordered = sorted(set(entries), key=lambda entry: (-len(entry), entry))
-    either = "|".join(re.escape(entry) + ("(?:e?s)?" if entry[-1:].isalpha() else "") for entry in ordered) or r"(?!)"
-    pattern = re.compile(rf"(?<![\w-])({either})(?![\w-])", re.IGNORECASE)
-    return Lexicon(frozenset(ordered), pattern)
-
-
 @cache
 def lexicon(*names: str) -> Lexicon:
     """The lists named ``file.list``, as one."""
@@ -88,7 +86,7 @@ def lexicon(*names: str) -> Lexicon:
     for name in names:
         file, key = name.split(".")
         entries += _entries(_table(file)[key])
-    return lexicon_of(entries)
+    return Lexicon(frozenset(entries))
 
 
 @cache
@@ -101,7 +99,9 @@ def listed(name: str) -> tuple[str, ...]:
 @cache
 def moods() -> tuple[Mood, ...]:
     """Every mood in order; the last has no words and fits any prompt."""
-    return tuple(Mood(lexicon_of(_entries(row["words"])), row["look"], row["life"]) for row in _table("face")["moods"])
+    return tuple(
+        Mood(Lexicon(frozenset(_entries(row["words"]))), row["look"], row["life"]) for row in _table("face")["moods"]
+    )
 
 
 @cache
@@ -113,7 +113,7 @@ def implied_places() -> dict[str, str]:
 @cache
 def lifted_covers() -> tuple[tuple[Lexicon, str], ...]:
     """What covers a face, and how it is worn so that the face shows."""
-    return tuple((lexicon_of(_entries(words)), worn) for words, worn in _table("revision")["lifts"].items())
+    return tuple((Lexicon(frozenset(_entries(words))), worn) for words, worn in _table("revision")["lifts"].items())
 
 
 @cache
