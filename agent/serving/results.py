@@ -6,6 +6,7 @@ Some clients show the model only the data and others only the text, so each hold
 from __future__ import annotations
 
 import base64
+from io import BytesIO
 from pathlib import Path
 
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
@@ -18,6 +19,9 @@ from agent.views import Delivered, JobError, JobView
 SCHEME = "steadface"
 WAIT = 45
 """Seconds that a call may wait by default: the most impatient clients give up after 60."""
+
+_SHOWN = (1024, 1024)
+"""Pixels that a picture of a fault has at the most."""
 
 
 class VideoJob(JobView):
@@ -44,12 +48,14 @@ def job_of(view: JobView, settings: Settings, reach: Reach) -> VideoJob:
 
 
 def result_of(view: JobView, settings: Settings, reach: Reach) -> CallToolResult:
-    """The result of a call about one job: its text first, then a finished job's contact sheet and link."""
+    """The result of a call about one job: its text, then the contact sheet and the link, or what shows the fault."""
     job = job_of(view, settings, reach)
     size = _bytes(Path(view.result.video)) if view.result else None
     content: list[ContentBlock] = [TextContent(type="text", text=_text(job, size))]
     if view.result is not None:
         content += _media(view.job_id, view.result, size)
+    if view.error is not None:
+        content += [_picture(Path(path)) for path in view.error.attachments.values() if Path(path).is_file()]
     return CallToolResult(
         content=content, structured_content=job.model_dump(mode="json"), is_error=view.status == "failed"
     )
@@ -70,19 +76,17 @@ def _text(job: VideoJob, size: int | None) -> str:
     if job.error is not None:
         attached = [f"{label.replace('_', ' ')}: {path}" for label, path in job.error.attachments.items()]
         return "\n".join([job.error.message, *attached, f"Job: {job.job_id}"])
-    lines = [
-        f"Job {job.job_id} is {job.status}: {job.message}." if job.next_step else f"Job {job.job_id}: {job.status}."
-    ]
-    return "\n".join([*lines, f"Next: {job.next_step}"] if job.next_step else lines)
+    if job.next_step is not None:
+        return f"Job {job.job_id} is {job.status}: {job.message}.\nNext: {job.next_step}"
+    return f"Job {job.job_id} is {job.status}."
 
 
 def _finished(job: VideoJob, result: Delivered, size: int | None) -> list[str]:
     attempts = "1 attempt" if result.attempts == 1 else f"{result.attempts} attempts"
     first = "no first frame"
-    if result.first_frame_similarity is not None:
+    if result.first_frame is not None:
         verdict = "passed" if result.first_frame_passed else "did not pass"
-        first = f"first frame {result.first_frame_similarity:.3f}, {verdict} the gate, {attempts}"
-    skip = "no face" if result.identity_skip is None else f"{result.identity_skip:.3f}"
+        first = f"first frame {_figure(result.first_frame_similarity)}, {verdict} the gate, {attempts}"
     sketch = "This is a preview: an animatic whose pixels are a sketch, not a photorealistic video."
     file = "no longer there" if size is None else f"{size / 1e6:.1f} MB"
     return [
@@ -91,9 +95,14 @@ def _finished(job: VideoJob, result: Delivered, size: int | None) -> list[str]:
         f"Video: {result.video} ({result.seconds:.1f} s, {result.width}x{result.height}, {file})",
         f"Report: {result.page}",
         f"Identity similarity ({result.recogniser}): {first}; "
-        f"video identity_skip {skip}, identity_zero {result.identity_zero:.3f}, face_rate {result.face_rate:.2f}",
+        f"video identity_skip {_figure(result.identity_skip)}, identity_zero {_figure(result.identity_zero)}, "
+        f"face_rate {result.face_rate:.2f}",
         f"Seed: {result.seed}. Job: {job.job_id}",
     ]
+
+
+def _figure(similarity: float | None) -> str:
+    return "no face" if similarity is None else f"{similarity:.3f}"
 
 
 def _media(job_id: str, result: Delivered, size: int | None) -> list[ContentBlock]:
@@ -108,6 +117,18 @@ def _media(job_id: str, result: Delivered, size: int | None) -> list[ContentBloc
         link = job_uri(job_id, name)
         content.append(ResourceLink(type="resource_link", uri=link, name=name, mime_type="video/mp4", size=size))
     return content
+
+
+def _picture(file: Path) -> ImageContent:
+    """A picture as small as a message wants it."""
+    from PIL import Image
+
+    out = BytesIO()
+    with Image.open(file) as image:
+        small = image.convert("RGB")
+    small.thumbnail(_SHOWN)
+    small.save(out, "JPEG", quality=80)
+    return ImageContent(type="image", data=base64.b64encode(out.getvalue()).decode(), mime_type="image/jpeg")
 
 
 def _bytes(file: Path) -> int | None:

@@ -179,6 +179,7 @@ async def test_a_job_that_fails_is_an_error_with_the_files_that_help(
     assert Path(picture).is_file()
     assert error["message"] in failed.content[0].text
     assert picture in failed.content[0].text
+    assert failed.content[1].mime_type == "image/jpeg"
     assert chosen.structured_content["status"] == "completed"
 
 
@@ -187,6 +188,13 @@ async def test_the_gates_warning_comes_first(local: Any, ask: Ask) -> None:
         made = await client.call_tool("generate_identity_video", ask("similarity=0.2"))
     assert made.content[0].text.startswith("Warning: No first frame passed the gate in 3 attempts")
     assert made.structured_content["result"]["first_frame_passed"] is False
+
+
+async def test_a_video_without_a_face_is_told_as_such(local: Any, ask: Ask) -> None:
+    async with local.open() as client:
+        made = await client.call_tool("generate_identity_video", ask("faces=0"))
+    assert "first frame no face, did not pass the gate" in made.content[0].text
+    assert made.structured_content["result"]["identity_skip"] is None
 
 
 async def test_a_new_server_goes_on_with_the_job_of_one_that_was_killed(local: Any, ask: Ask, home: Path) -> None:
