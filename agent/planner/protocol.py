@@ -48,7 +48,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Revision:
-    """A new spatial prompt. ``move`` names what was changed; ``loosened`` tells which of the user's own words gave way."""
+    """A new spatial prompt. ``move`` names what was changed; ``loosened`` tells which of the user's words gave way."""
 
     spatial_prompt: str
     framing: Framing
