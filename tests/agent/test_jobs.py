@@ -209,7 +209,7 @@ def test_kill_9_of_the_server_leaves_no_worker_and_a_restart_goes_on_with_the_jo
         workers = psutil.Process(server.pid).children(recursive=True)
         assert workers
         os.kill(server.pid, signal.SIGKILL)
-    gone, alive = psutil.wait_procs(workers, timeout=2)
+    _, alive = psutil.wait_procs(workers, timeout=2)
     assert not alive
     observer.close()
     with JobEngine(load_settings()) as restarted:
