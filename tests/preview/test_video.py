@@ -100,9 +100,9 @@ def test_one_seed_gives_the_same_clip_and_another_does_not(paint, reference, cli
 
 def test_across_goes_to_the_side_that_was_named_and_towards_comes_nearer(animate, see):
     spatial = "a woman in a suit, desert, full shot"
-    _, right = animate(spatial, "The woman walks to the right. The camera pans left.", frames=25, seed=3)
-    _, left = animate(spatial, "The woman walks to the left. The camera pans right.", frames=25, seed=3)
-    _, near = animate(spatial, "The woman walks towards the camera.", frames=25, seed=3)
+    _, right = animate(spatial, "The woman walks to the right. The camera pans left.", frames=9, fps=2, seed=3)
+    _, left = animate(spatial, "The woman walks to the left. The camera pans right.", frames=9, fps=2, seed=3)
+    _, near = animate(spatial, "The woman walks towards the camera.", frames=9, fps=2, seed=3)
     start, to_right, to_left, nearer = (seen.face.box for seen in see([right[0], right[-1], left[-1], near[-1]]))
 
     assert to_right.x > start.x + 30
@@ -112,8 +112,8 @@ def test_across_goes_to_the_side_that_was_named_and_towards_comes_nearer(animate
 
 def test_the_camera_comes_closer_or_goes_back_as_the_prompt_says(animate, see):
     spatial = "a woman in a suit, desert, medium shot"
-    _, closer = animate(spatial, "The woman waits. The camera pushes in.", frames=17)
-    _, away = animate(spatial, "The woman waits. The camera slowly pulls back.", frames=17)
+    _, closer = animate(spatial, "The woman waits. The camera pushes in.", frames=9, fps=2)
+    _, away = animate(spatial, "The woman waits. The camera slowly pulls back.", frames=9, fps=2)
     start, near, far = (seen.face.box for seen in see([closer[0], closer[-1], away[-1]]))
 
     assert near.height > start.height > far.height

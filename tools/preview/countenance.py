@@ -9,10 +9,10 @@ from tools.preview.alive import Expression
 from tools.preview.motion import Motion
 from tools.preview.timing import ease, swell
 
-WIDEST_YAW, HIGHEST_PITCH = 8.5, 4.5
-"""Degrees: the measured limits of a face that is still recognised, with a little room."""
+WIDEST_YAW, HIGHEST_PITCH = 7.5, 3.0
+"""Degrees: well within what is still recognised (10 and 5), since a look is held for a good part of a clip."""
 LIDS = 0.85
-SMILE = 0.65
+SMILE = 0.5
 IDLE_YAW, IDLE_PITCH = 1.8, 0.8
 CALM = 0.5
 """A blink waits until the head is within this part of its limits."""
@@ -54,7 +54,7 @@ class Countenance:
     def _looking(self, seconds: float) -> float:
         """One look in a short clip; a clip of more than seven seconds returns to it."""
         length = max(self._seconds / max(round(self._seconds / 5), 1), 2.0)
-        return swell(seconds % length - 0.1 * length, 0.27 * length, 0.2 * length, 0.33 * length)
+        return swell(seconds % length - 0.1 * length, 0.27 * length, 0.16 * length, 0.33 * length)
 
     def _planned_blinks(self, rng: random.Random) -> list[float]:
         """When the lids begin to close: every few seconds, while the head is near its middle."""

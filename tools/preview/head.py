@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.contracts import Reference, RGBAImage, RGBImage
+from tools.contracts import Reference, RGBAImage
 from tools.preview.geometry import Matrix, Point, move, scale, shift, turn
 from tools.preview.sprites import premultiply, warped
 
 FINENESS = 1.6
 """Pixels of the texture for one pixel of the picture, so that moving and warping it does not blur it."""
 
+ROOM = 8
+"""Pixels of the photo kept around the cut-out."""
 TUCK = 0.05
 UNDER_CHIN = 0.13
 """Parts of a face height: how far the cut goes into a collar, and how far below the chin a collar may be."""
@@ -42,26 +44,34 @@ class Head:
 
 def head_of(reference: Reference, face_height: float) -> Head:
     """The head of the reference with a face box ``face_height`` picture pixels high."""
-    cut_out = reference.cut_out.pixels
-    upright = _upright(reference, face_height * FINENESS / reference.face.box.height)
-    x, y, w, h = cv2.boundingRect(cv2.threshold(cut_out[..., 3], 8, 255, cv2.THRESH_BINARY)[1])
-    corners = np.array([[x, x + w, x, x + w], [y, y, y + h, y + h], [1, 1, 1, 1]]) if w else np.zeros((3, 4))
-    turned = upright @ corners
-    left, top = np.floor(turned[:2].min(axis=1)) - 2
-    width, height = (int(n) for n in np.ceil(turned[:2].max(axis=1)) - (left, top) + 2)
-    to_texture = shift(-left, -top) @ upright
-    texture = _resample(_underlaid(reference.image, cut_out), to_texture, (width, height))
-    points = {name: move(to_texture, point) for name, point in reference.face.points.items()}
+    face = face_height * FINENESS
+    left, top, cropped = _cropped(reference)
+    upright = _upright(reference, face / reference.face.box.height) @ shift(left, top)
+    height, width = cropped.shape[:2]
+    corners = (upright @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1]]))[:2]
+    start = np.floor(corners.min(axis=1))
+    size = np.ceil(corners.max(axis=1)) - start
+    to_texture = shift(-start[0], -start[1]) @ upright
+    texture = _resample(cropped, to_texture, (int(size[0]), int(size[1])))
+    to_points = to_texture @ shift(-left, -top)
+    points = {name: move(to_points, point) for name, point in reference.face.points.items()}
     eyes = middle([points[name] for name in points if "eye" in name])
-    neck, neck_width = _collar_line(texture, _chin(eyes, points["nose_base"]), face_height * FINENESS)
-    return Head(
-        texture=texture,
-        points=points,
-        face=face_height * FINENESS,
-        eyes=eyes,
-        neck=neck,
-        neck_width=neck_width,
-    )
+    neck, neck_width = _collar_line(texture, _chin(eyes, points["nose_base"]), face)
+    return Head(texture, points, face, eyes, neck, neck_width)
+
+
+def _cropped(reference: Reference) -> tuple[int, int, RGBAImage]:
+    """Where the visible part of the cut-out begins, and that part with a little room around it.
+
+    Where it is clear it has the photo's colours, so that resampling finds true neighbours at the edge.
+    """
+    cut_out = reference.cut_out.pixels
+    x, y, w, h = cv2.boundingRect(cut_out[..., 3])
+    left, top = max(x - ROOM, 0), max(y - ROOM, 0)
+    window = np.s_[top : y + h + ROOM, left : x + w + ROOM]
+    alpha = cut_out[window][..., 3:]
+    colour = np.where(alpha == 0, reference.image[window], cut_out[window][..., :3])
+    return left, top, np.dstack([colour, alpha])
 
 
 def middle(points: list[Point]) -> Point:
@@ -78,12 +88,6 @@ def _upright(reference: Reference, enlargement: float) -> Matrix:
     box = reference.face.box
     centre = (box.x + box.width / 2, box.y + box.height / 2)
     return scale(enlargement, enlargement) @ turn(-(reference.face.roll or 0.0), about=centre)
-
-
-def _underlaid(photo: RGBImage, cut_out: RGBAImage) -> RGBAImage:
-    """The cut-out with the photo's colours where it is clear, so that resampling has true neighbours at the edge."""
-    clear = cut_out[..., 3:] == 0
-    return np.dstack([np.where(clear, photo, cut_out[..., :3]), cut_out[..., 3]])
 
 
 def _resample(straight: RGBAImage, matrix: Matrix, size: tuple[int, int]) -> RGBAImage:

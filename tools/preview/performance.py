@@ -21,6 +21,8 @@ STARTING = 0.8
 """Seconds from standing to full pace."""
 REACH = 0.34
 """How far the camera goes sideways at most, before the scenery ends, as a fraction of the picture's height."""
+ARMS = 42.0
+"""How far an arm goes up in a dance, in degrees."""
 WALKING = 0.012
 """The depth of a bob beyond which a step is a run."""
 HAIR_ROOM = 0.025
@@ -70,11 +72,14 @@ class Performance:
         return pose, self._keeping_hair(pose, self._camera(pose, seconds))
 
     def _breathing(self, seconds: float) -> Pose:
+        """Standing there, alive: the head goes along with the face."""
         awake = ease(seconds / 1.2)
+        expression = self._countenance.at(seconds)
         return Pose(
             breath=(1 - math.cos(math.tau * seconds / 3.6)) / 2,
-            head_tilt=0.9 * awake * math.sin(math.tau * seconds / 4.9 + self._phase),
-            expression=self._countenance.at(seconds),
+            head_tilt=0.9 * awake * math.sin(math.tau * seconds / 4.9 + self._phase) + 0.15 * expression.yaw,
+            head_lift=0.004 * self._size * expression.pitch,
+            expression=expression,
         )
 
     def _across(self, pose: Pose, seconds: float) -> Pose:
@@ -117,16 +122,17 @@ class Performance:
             x=0.7 * motion.depth * self._size * starting * side,
             y=motion.depth * starting * side**2,
             lean=2.4 * liveliness * starting * side,
-            head_tilt=pose.head_tilt - 2.2 * liveliness * starting * math.sin(math.pi * beats - 0.5) * starting,
-            head_lift=0.25 * motion.depth * starting * side**2,
+            head_tilt=pose.head_tilt - 2.2 * liveliness * starting * math.sin(math.pi * beats - 0.5),
+            head_lift=pose.head_lift + 0.25 * motion.depth * starting * side**2,
             stride=beats,
             swing=0.55 * liveliness * starting,
+            arms=ARMS * starting * side if liveliness >= 1 else 0.0,
             towards=True,
         )
 
     def _turn(self, pose: Pose, seconds: float) -> Pose:
         """The shoulders follow the face a little."""
-        return replace(pose, lean=0.12 * pose.expression.yaw, head_tilt=pose.head_tilt + 0.15 * pose.expression.yaw)
+        return replace(pose, lean=0.12 * pose.expression.yaw)
 
     def _way(self) -> float:
         """How far the person goes: to the far side of the picture, and as far again as the camera can follow."""

@@ -15,6 +15,7 @@ class Pose:
     ``hop`` is how high the feet are off the ground; ``head_tilt`` and ``head_lift`` move the head alone;
     ``breath`` is 0 (out) to 1 (in). ``stride`` counts strides: limbs are together at whole numbers; ``swing`` is how
     far they go, 0 to 1, ``towards`` the camera or else sideways: ``heading`` is 1 to the right of the picture, -1 left.
+    ``arms`` raises one arm by so many degrees: the one on the left of the picture, below zero the one on the right.
     """
 
     x: float = 0.0
@@ -27,6 +28,7 @@ class Pose:
     breath: float = 0.0
     stride: float = 0.0
     swing: float = 0.0
+    arms: float = 0.0
     towards: bool = False
     heading: int = 1
     expression: Expression = NEUTRAL

@@ -129,7 +129,8 @@ class PuppetFigure:
             up, hand_up = max(-out * rise, 0.0), max(out * rise, 0.0)
             leg, arm = self._limbs[f"leg-{name}"], self._limbs[f"arm-{name}"]
             places[f"leg-{name}"] = leg.turned(0, drop, bent - 0.13 * up)
-            places[f"arm-{name}"] = arm.turned(out * (4 * pose.swing + 5 * hand_up), drop, 1 - 0.12 * hand_up)
+            raised = 4 * pose.swing + 5 * hand_up + max(out * pose.arms, 0.0)
+            places[f"arm-{name}"] = arm.turned(out * raised, drop, 1 - 0.12 * hand_up)
         return places
 
 

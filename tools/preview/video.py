@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
+import cv2
 
 from tools.contracts import ClipSpec, Given, Progress, RGBImage
 from tools.preview.collage import Collage
@@ -33,7 +33,7 @@ def _collage_in_motion(motion: Motion, clip: ClipSpec, given: Given, seed: int) 
     if given.origin is None or given.origin.backend != "preview":
         return None
     collage = Collage(given.references[0], given.origin.prompt, given.origin.seed, clip.size)
-    if not np.array_equal(collage.picture(), given.frames[0]):
+    if not _alike(collage.picture(), given.frames[0]):
         return None
     performance = Performance(motion, collage.stage((clip.frames - 1) / clip.fps), seed)
 
@@ -42,6 +42,11 @@ def _collage_in_motion(motion: Motion, clip: ClipSpec, given: Given, seed: int) 
         return collage.picture(*performance.at(seconds), seconds)
 
     return frame
+
+
+def _alike(painted: RGBImage, given: RGBImage) -> bool:
+    """Whether they are one picture: the same pixels, but for rounding on another machine."""
+    return painted.shape == given.shape and float(cv2.absdiff(painted, given).mean()) < 0.5
 
 
 def _flat_in_motion(motion: Motion, clip: ClipSpec, given: Given) -> Callable[[int], RGBImage]:
