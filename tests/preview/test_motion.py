@@ -73,6 +73,11 @@ def test_looks_go_where_the_prompt_says(prompt, look):
     assert motion_of(prompt).look == look
 
 
+def test_a_smile_is_played_where_it_is_asked_for():
+    assert motion_of("She waves with a bright smile.").smile
+    assert not motion_of("She waits, and a faint smile comes and goes.").smile
+
+
 def test_running_is_faster_than_walking():
     assert motion_of("He runs.").pace > motion_of("He walks.").pace
 

@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 
 from tools.contracts import Reference, RGBAImage
+from tools.errors import BackendError
 from tools.preview.geometry import Matrix, Point, move, scale, shift, turn
 from tools.preview.sprites import premultiply, warped
 
 FINENESS = 1.6
 """Pixels of the texture for one pixel of the picture, so that moving and warping it does not blur it."""
 
+NEEDED = frozenset({"right_eye_outer", "right_eye_inner", "left_eye_inner", "left_eye_outer", "nose_base"})
 ROOM = 8
 """Pixels of the photo kept around the cut-out."""
 TUCK = 0.05
@@ -44,6 +46,11 @@ class Head:
 
 def head_of(reference: Reference, face_height: float) -> Head:
     """The head of the reference with a face box ``face_height`` picture pixels high."""
+    if missing := sorted(NEEDED - reference.face.points.keys()):
+        raise BackendError(
+            f"The preview moves a face by its eye corners and nose base, and {', '.join(missing)} was not found; "
+            "choose the face backend dlib."
+        )
     face = face_height * FINENESS
     left, top, cropped = _cropped(reference)
     upright = _upright(reference, face / reference.face.box.height) @ shift(left, top)
@@ -55,7 +62,7 @@ def head_of(reference: Reference, face_height: float) -> Head:
     texture = _resample(cropped, to_texture, (int(size[0]), int(size[1])))
     to_points = to_texture @ shift(-left, -top)
     points = {name: move(to_points, point) for name, point in reference.face.points.items()}
-    eyes = middle([points[name] for name in points if "eye" in name])
+    eyes = middle([points[name] for name in sorted(NEEDED) if "eye" in name])
     neck, neck_width = _collar_line(texture, _chin(eyes, points["nose_base"]), face)
     return Head(texture, points, face, eyes, neck, neck_width)
 

@@ -49,7 +49,7 @@ _MOVES: tuple[tuple[re.Pattern[str], Move, float, float], ...] = (
     (_verbs("dance", "danc", "jump", "bounce", "bounc", "hop", "hopp", "celebrate", "celebrat"), "bob", 1.7, 0.024),
     (_verbs("jog", "jogg", "cycle", "cycl", "pedal", "row", "climb"), "bob", 2.2, 0.018),
     (_verbs("ride", "rid", "drive", "driv", "sail", "swim", "swimm", "play", "drum", "strum"), "bob", 1.2, 0.014),
-    (_verbs("talk", "speak", "sing", "laugh", "work", "type", "typ", "cook", "paint", "eat"), "bob", 0.7, 0.006),
+    (_verbs("talk", "speak", "sing", "laugh", "work", "type", "typ", "cook", "eat", "gestur"), "bob", 0.7, 0.006),
 )
 # fmt: on
 """Verbs, the move that they ask for, its pace and its depth. Any other verb is a turn of the head."""
@@ -70,7 +70,7 @@ _LOOK_UP = re.compile(rf"{_LOOKS}(?:up|upwards?|sky|ceiling|stars|above)\b", re.
 _LOOK_DOWN = re.compile(rf"{_LOOKS}(?:down|downwards?|ground|below)\b", re.IGNORECASE)
 _LOOK_LEFT = re.compile(rf"{_LOOKS}left\b", re.IGNORECASE)
 _LOOK_RIGHT = re.compile(rf"{_LOOKS}right\b", re.IGNORECASE)
-_SMILE = re.compile(r"\b(?:smil|grin|laugh|beam|happ|joy|cheer|delight)\w*", re.IGNORECASE)
+_SMILE = re.compile(r"(?<!faint )\b(?:smil|grin|laugh|beam|happ|joy|cheer|delight)\w*", re.IGNORECASE)
 
 
 def motion_of(prompt: str) -> Motion:

@@ -23,6 +23,8 @@ REACH = 0.34
 """How far the camera goes sideways at most, before the scenery ends, as a fraction of the picture's height."""
 ARMS = 42.0
 """How far an arm goes up in a dance, in degrees."""
+STEPPING = 1.0
+"""The pace below which a person glides: skates, skis, surfs."""
 WALKING = 0.012
 """The depth of a bob beyond which a step is a run."""
 HAIR_ROOM = 0.025
@@ -109,7 +111,7 @@ class Performance:
             lean=starting * (0.8 * side + 200 * max(running, 0.0) * self._heading * (not pose.towards)),
             head_tilt=pose.head_tilt - starting * 0.9 * side,
             stride=stride,
-            swing=starting,
+            swing=starting if self._motion.pace >= STEPPING else 0.0,
         )
 
     def _bob(self, pose: Pose, seconds: float) -> Pose:
