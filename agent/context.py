@@ -10,6 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import SecretStr
+
+from agent.planner.desk import Desk, planner_at
 from agent.planner.protocol import Planner
 from agent.requests import JobRequest
 from agent.settings import Recipe
@@ -33,7 +36,7 @@ class Context:
     request: JobRequest
     recipe: Recipe
     videos: Path
-    planner: Planner
+    planner_key: SecretStr | None
     artifacts: Artifacts
     pool: Pool
     cancelled: threading.Event
@@ -60,6 +63,12 @@ class Tools:
         self.notes.extend(done.notes)
         assert isinstance(done.reply, reply)
         return done.reply
+
+    def planner(self) -> Planner:
+        """The job's planner, for this run of the node."""
+        context = self.context
+        desk = Desk(context.recipe, context.planner_key, self.call, context.cancelled)
+        return planner_at(desk, context.recipe.planner)
 
     def elapsed(self) -> float:
         """Seconds since the node began."""

@@ -6,11 +6,11 @@ import threading
 from secrets import token_hex
 from typing import get_args
 
+from agent.planner.desk import Caller, Desk, Reply, planner_at
 from agent.settings import load_settings, preset_names
-from tools import registry
 from tools.errors import InputError, Unavailable
 from tools.pools import CallKey
-from tools.pools.calls import BackendCapability, CheckBackends, CheckReply
+from tools.pools.calls import BackendCapability, CheckBackends, CheckReply, Request
 from tools.pools.local import LocalPool
 
 
@@ -25,20 +25,27 @@ def readiness() -> dict[str, list[str]]:
 
 
 def _missing(preset: str, pool: LocalPool) -> list[str]:
-    recipe = load_settings(preset=preset).recipe()
+    settings = load_settings(preset=preset)
+    recipe = settings.recipe()
     backends: dict[BackendCapability, str] = {
         name: backend for name in get_args(BackendCapability) if (backend := getattr(recipe, name)) is not None
     }
-    done = pool.call(
-        CheckBackends(backends=backends), CallKey("doctor", token_hex(8), 0), lambda *_: None, threading.Event()
-    )
-    assert isinstance(done.reply, CheckReply)
-    return [*done.reply.missing, *_missing_planner(recipe.planner)]
+    desk = Desk(recipe, settings.planner_key, _caller(pool), threading.Event())
+    return [*desk.call(CheckBackends(backends=backends), CheckReply).missing, *_missing_planner(desk, recipe.planner)]
 
 
-def _missing_planner(name: str) -> list[str]:
+def _caller(pool: LocalPool) -> Caller:
+    def call(request: Request, reply: type[Reply]) -> Reply:
+        done = pool.call(request, CallKey("doctor", token_hex(8), 0), lambda *_: None, threading.Event())
+        assert isinstance(done.reply, reply)
+        return done.reply
+
+    return call
+
+
+def _missing_planner(desk: Desk, name: str) -> list[str]:
     try:
-        registry.create("planner", name)
+        planner_at(desk, name)
     except (Unavailable, InputError) as error:
         return [str(error)]
     return []

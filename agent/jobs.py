@@ -26,13 +26,11 @@ from agent.context import Context
 from agent.errors import GateError, LeaseLost
 from agent.graph import RECURSION_LIMIT, build_graph
 from agent.logs import log_file
-from agent.planner.protocol import Planner
 from agent.requests import JobRequest
 from agent.settings import Recipe, Settings
 from agent.state import State
 from agent.store import JobRow, JobStore
 from agent.views import JobView, view_of
-from tools import registry
 from tools.artifacts import Artifacts, writing_to
 from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
 from tools.pools import Closed, Pool
@@ -219,14 +217,13 @@ class _Run:
 
     def _invoke(self) -> State:
         """Run the graph from its last checkpoint; a job begun before goes on after its last finished node."""
-        planner: Planner = registry.create("planner", self.recipe.planner)
         context = Context(
             job_id=self.row.id,
             created=datetime.fromtimestamp(self.row.created).astimezone(),
             request=self.request,
             recipe=self.recipe,
             videos=self.engine.settings.videos,
-            planner=planner,
+            planner_key=self.engine.settings.planner_key,
             artifacts=self.engine.artifacts,
             pool=self.engine._pool,
             cancelled=self.cancelled,

@@ -90,7 +90,7 @@ def inspect_reference(state: State, context: Context, tools: Tools) -> Update:
 @node("Planning")
 def decouple_prompt(state: State, context: Context, tools: Tools) -> Update:
     seed = derive_seed(context.request.seed, "plan")
-    plan = context.planner.decouple(context.request.prompt, _reference(state).presentation, seed)
+    plan = tools.planner().decouple(context.request.prompt, _reference(state).presentation, seed)
     update: Update = {"plan": _dump_plan(plan)}
     if context.recipe.first_frame is not None:
         update["next_batch"] = NextBatch(
@@ -147,7 +147,7 @@ def score_first_frames(state: State, context: Context, tools: Tools) -> Update:
 
 @node("Revising the spatial prompt")
 def revise_spatial_prompt(state: State, context: Context, tools: Tools) -> Update:
-    revision = context.planner.revise(
+    revision = tools.planner().revise(
         context.request.prompt,
         _plan(state),
         [_tried(attempt) for attempt in state["attempts"]],

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from agent.planner.desk import PlannerOptions
 from tools.errors import InputError
 
 ConsentBasis = Literal["self", "written", "licensed", "synthetic"]
@@ -20,7 +21,7 @@ OnGateFailure = Literal["best", "fail"]
 _EVEN = Field(ge=128, le=2048, multiple_of=2)
 
 
-class Recipe(BaseModel):
+class Recipe(PlannerOptions):
     """What one job runs with, fixed when it is submitted, so that a restart goes on with the same."""
 
     preset: str = Field("preview", description="The working set: a name in agent/presets.")
@@ -81,6 +82,7 @@ class Settings(Recipe, BaseSettings):
     cancel_grace: float = Field(
         60, ge=0, le=600, description="Seconds that a cancelled call may take to stop before its worker is killed."
     )
+    planner_key: SecretStr | None = Field(None, description="API key that the planner's server asks for.")
     token: SecretStr | None = Field(None, description="Bearer token of the HTTP server.")
     roots: Annotated[list[Path], NoDecode] = Field(
         [],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,6 +157,24 @@ class FaceDetailer(Protocol):
         report: Progress,
     ) -> list[RGBImage]:
         """The frames with the face nearest to the reference repainted; ``strength`` is 0 (as it was) to 1."""
+        ...
+
+
+ChatMessage = Mapping[str, str]
+"""One turn of a conversation: ``role`` (system, user or assistant) and ``content``."""
+
+
+class ChatModel(Protocol):
+    """Writes one answer in JSON."""
+
+    def complete(
+        self, model: str, messages: Sequence[ChatMessage], schema: Mapping[str, Any], seed: int, report: Progress
+    ) -> str:
+        """JSON text that the JSON Schema admits; ``report`` is called at least every few tokens.
+
+        ``model`` is a Hub id or a folder of weights, loaded at its first use and kept. The same arguments give the same
+        text. ``Unavailable`` where the weights are not there; ``BackendError`` where the answer does not end in time.
+        """
         ...
 
 

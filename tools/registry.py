@@ -1,6 +1,6 @@
 """Backends by name, through entry points.
 
-A backend is a factory without arguments under the group ``steadface.<capability>``:
+A backend is a factory without arguments (a planner's takes its desk) under the group ``steadface.<capability>``:
 
     [project.entry-points."steadface.faces"]
     dlib = "tools.faces.dlib_resnet:DlibAnalyzer"
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from tools.errors import InputError, Unavailable
 
-Capability = Literal["planner", "faces", "matting", "first_frame", "face_detail", "video"]
+Capability = Literal["planner", "language", "faces", "matting", "first_frame", "face_detail", "video"]
 
 
 def names(capability: Capability) -> list[str]:
@@ -23,15 +23,16 @@ def names(capability: Capability) -> list[str]:
     return sorted({entry.name for entry in _installed(capability)})
 
 
-def create(capability: Capability, name: str) -> Any:  # noqa: ANN401 - its protocol follows from the capability
+def create(capability: Capability, name: str, *given: object) -> Any:  # noqa: ANN401 - follows from the capability
     """A new instance of the backend, which the capability's protocol in ``tools.contracts`` describes.
 
+    ``given`` is what a capability's factories take: a planner's take a desk, all others nothing.
     ``InputError`` where no package offers the name, or two do; ``Unavailable`` where it does not import here.
     """
     entry = _only([entry for entry in _installed(capability) if entry.name == name], capability, name)
     try:
         factory = entry.load()
-        return factory()
+        return factory(*given)
     except ModuleNotFoundError as error:
         raise Unavailable(
             f'The {_spoken(capability)} backend "{name}" needs the Python module "{error.name}", '

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from agent.planner.desk import Desk
 from agent.planner.language import Source, read
 from agent.planner.protocol import Plan, Revision, Tried
 from agent.planner.revise import revised
@@ -65,3 +66,8 @@ class RulePlanner:
         if not check_temporal(polished, context):
             return polished
         return plain_temporal(source, subject, presentation)
+
+
+def rule_planner(desk: Desk) -> RulePlanner:
+    """The factory of the planner ``rules``, which needs nothing that lies on the desk."""
+    return RulePlanner()

@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.planner.desk import Desk
 from agent.planner.protocol import Plan, Revision, Tried
 from tools.contracts import (
     Box,
@@ -109,6 +110,9 @@ def _stamp(image: RGBImage, mark: Mark) -> None:
 
 class Planner:
     name = "instant"
+
+    def __init__(self, desk: Desk) -> None:
+        pass
 
     def decouple(self, prompt: str, presentation: Presentation, seed: int) -> Plan:
         first = prompt.split(" then ")[0]

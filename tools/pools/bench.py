@@ -10,6 +10,7 @@ from tools import registry
 from tools.artifacts import Artifacts
 from tools.contracts import (
     BackgroundRemover,
+    ChatModel,
     FaceAnalyzer,
     FaceDetailer,
     FirstFrameGenerator,
@@ -42,6 +43,8 @@ class Bench:
     def backend(self, capability: Literal["face_detail"], name: str) -> FaceDetailer: ...
     @overload
     def backend(self, capability: Literal["video"], name: str) -> VideoGenerator: ...
+    @overload
+    def backend(self, capability: Literal["language"], name: str) -> ChatModel: ...
     def backend(self, capability: registry.Capability, name: str) -> object:
         """The backend, made at its first use and kept, so that a model is loaded once a worker."""
         key = (capability, name)

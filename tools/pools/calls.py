@@ -5,7 +5,7 @@ They hold references to artifacts, prompts and numbers; never pixels. Importing 
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -244,6 +244,24 @@ class MakeContactSheet(Request):
     points: list[FramePoint]
     good_from: float = Field(description="similarity at and above which a frame is marked as the person")
     caption: str
+
+
+class ChatReply(Message):
+    text: str
+
+
+class CompleteChat(Request):
+    """One answer of a language model held in a worker; ``model`` is a Hub id or a folder of weights."""
+
+    operation: ClassVar[str] = "complete_chat"
+    queue: ClassVar[Queue] = "render"
+    reply: ClassVar[type[Message]] = ChatReply
+
+    model: str
+    messages: list[dict[str, str]]
+    answer_schema: dict[str, Any]
+    seed: int
+    backend: str
 
 
 class CheckReply(Message):

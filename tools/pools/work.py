@@ -171,6 +171,13 @@ def make_contact_sheet(request: calls.MakeContactSheet, bench: Bench) -> calls.S
     return calls.SheetReply(sheet=bench.artifacts.put(jpeg_under(sheet, SHEET_BYTES), "jpg"))
 
 
+def complete_chat(request: calls.CompleteChat, bench: Bench) -> calls.ChatReply:
+    model = bench.backend("language", request.backend)
+    return calls.ChatReply(
+        text=model.complete(request.model, request.messages, request.answer_schema, request.seed, bench.report)
+    )
+
+
 def check_backends(request: calls.CheckBackends, bench: Bench) -> calls.CheckReply:
     missing = []
     for capability, name in request.backends.items():
@@ -191,6 +198,7 @@ OPERATIONS: Mapping[str, Operation] = {
         score_video,
         repair_window,
         make_contact_sheet,
+        complete_chat,
         check_backends,
     )
 }
