@@ -94,7 +94,7 @@ def decouple_prompt(state: State, context: Context, tools: Tools) -> Update:
     update: Update = {"plan": _dump_plan(plan)}
     if context.recipe.first_frame is not None:
         update["next_batch"] = NextBatch(
-            spatial_prompt=plan.spatial_prompt, framing=plan.framing, move="first", loosened=None
+            spatial_prompt=plan.spatial_prompt, framing=plan.framing, move="first", planner=plan.planner, loosened=None
         )
     return update
 
@@ -134,6 +134,7 @@ def score_first_frames(state: State, context: Context, tools: Tools) -> Update:
         spatial_prompt=batch["spatial_prompt"],
         framing=batch["framing"],
         move=batch["move"],
+        planner=batch["planner"],
         loosened=batch["loosened"],
         candidates=candidates,
         diagnosis=_diagnosis(candidates, rule),
@@ -159,6 +160,7 @@ def revise_spatial_prompt(state: State, context: Context, tools: Tools) -> Updat
             spatial_prompt=revision.spatial_prompt,
             framing=revision.framing,
             move=revision.move,
+            planner=revision.planner,
             loosened=revision.loosened,
         )
     }
@@ -344,7 +346,12 @@ def _reference(state: State) -> ReferencePhoto:
 
 
 def _dump_plan(plan: Plan) -> dict[str, Any]:
-    return {**plan.__dict__, "asked": sorted(plan.asked), "notes": list(plan.notes)}
+    return {
+        **plan.__dict__,
+        "asked": sorted(plan.asked),
+        "notes": list(plan.notes),
+        "templates": dict(plan.templates),
+    }
 
 
 def _plan(state: State) -> Plan:

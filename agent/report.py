@@ -66,7 +66,8 @@ class ReferenceFacts(Part):
 class PlannerFacts(Part):
     """Who split the prompt."""
 
-    name: str
+    name: str = Field(description="'rules', 'qwen', 'qwen+repair' (asked twice), or 'rules (…)' with why no model did")
+    templates: dict[str, int] = Field(description="versions of the prompt templates used, by name")
     notes: list[str] = Field(description="sentences for the user, such as a language that the planner does not know")
 
 
@@ -94,6 +95,7 @@ class Attempt(Part):
 
     number: int = Field(ge=1)
     move: str = Field(description="what made it: 'first', 're-seed' or the planner's move, such as 'closer_framing'")
+    planner: str = Field(description="who wrote the spatial prompt, as in PlannerFacts.name")
     spatial_prompt: str
     framing: Framing
     loosened: str | None = Field(description="a sentence, where the user's own words gave way")

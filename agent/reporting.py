@@ -33,7 +33,7 @@ def build_report(
         request=_request(context),
         reference=_reference(state),
         recogniser=RecogniserFacts.model_validate(state["recogniser"]),
-        planner=report.PlannerFacts(name=plan["planner"], notes=plan["notes"]),
+        planner=report.PlannerFacts(name=plan["planner"], templates=plan["templates"], notes=plan["notes"]),
         temporal_prompt=temporal_prompt(state),
         attempts=[_attempt(state, number) for number in range(len(state.get("attempts", [])))],
         chosen=_chosen(state),

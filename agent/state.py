@@ -26,12 +26,13 @@ class Candidate(TypedDict):
 
 
 class Attempt(TypedDict):
-    """One batch and its scores. ``move`` is what made it: ``first``, ``re-seed`` or a planner's move."""
+    """One batch and its scores. ``move`` is what made it: ``first``, ``re-seed`` or a move of ``planner``."""
 
     number: int
     spatial_prompt: str
     framing: Framing
     move: str
+    planner: str
     loosened: str | None
     candidates: list[Candidate]
     diagnosis: dict[str, str] | None
@@ -43,6 +44,7 @@ class NextBatch(TypedDict):
     spatial_prompt: str
     framing: Framing
     move: str
+    planner: str
     loosened: str | None
 
 

@@ -81,12 +81,13 @@ def a_report(**changes):
             "presentation": "woman",
         },
         "recogniser": {"name": "dlib ResNet", "thresholds": THRESHOLDS},
-        "planner": {"name": "rules", "notes": []},
+        "planner": {"name": "rules", "templates": {}, "notes": []},
         "temporal_prompt": "A woman walks towards the camera through a vast desert at dusk, her eyes steady.",
         "attempts": [
             {
                 "number": 1,
                 "move": "first",
+                "planner": "rules",
                 "spatial_prompt": "a woman, calm face, in a vast desert at dusk, wide shot",
                 "framing": "wide shot",
                 "loosened": None,
@@ -96,6 +97,7 @@ def a_report(**changes):
             {
                 "number": 2,
                 "move": "closer_framing",
+                "planner": "rules",
                 "spatial_prompt": "a woman, calm face, in a vast desert at dusk, full shot",
                 "framing": "full shot",
                 "loosened": "The framing was loosened from 'wide shot' to 'full shot', because the face was too small.",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from tools.contracts import Framing, Presentation
@@ -26,6 +26,8 @@ class Plan:
 
     ``asked`` holds the user's own words that a revision may only loosen last and must tell:
     the framing phrase they wrote, and whether they named other people, a place or clothes.
+    ``planner`` says who spoke: "rules", "qwen", "qwen+repair" (asked twice) or "rules (…)" with why no model did.
+    ``templates`` are the versions of the prompt templates used, by name.
     ``notes`` are plain sentences for the user, such as "the prompt is not in English …".
     """
 
@@ -35,6 +37,7 @@ class Plan:
     asked: frozenset[Literal["framing", "people", "place", "clothes"]]
     planner: str
     notes: tuple[str, ...] = ()
+    templates: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,49 @@ class Tried:
 
 @dataclass(frozen=True)
 class Revision:
-    """A new spatial prompt. ``move`` names what was changed; ``loosened`` tells which of the user's words gave way."""
+    """A new spatial prompt. ``move`` names what was changed; ``loosened`` tells which of the user's words gave way.
+
+    ``planner`` and ``templates`` are as in ``Plan``.
+    """
 
     spatial_prompt: str
     framing: Framing
     move: str
+    planner: str
     loosened: str | None = None
+    templates: Mapping[str, int] = field(default_factory=dict)
+
+
+Change = Literal["motion", "look", "settings", "seed", "undo", "question"]
+"""What a follow-up asks to change. ``motion``: the temporal prompt alone, the first frame is kept. ``look``: the spatial
+prompt, and so all after it. ``settings``: how strict the gate is. ``seed``: the same again, another take. ``undo``: back
+to the job before. ``question``: it cannot be known, so the user is asked."""
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What a follow-up in conversation means for a job.
+
+    ``changes`` is never empty, and ``undo`` and ``question`` stand alone. ``prompt`` is the user's prompt as it now
+    stands; ``temporal_prompt``, ``spatial_prompt`` and ``framing`` are those of the new job, kept ones included.
+    ``settings`` holds fields of the recipe with their new values. ``told`` is one sentence for the user: what was
+    understood and what is kept. ``question`` is set for that change alone.
+    """
+
+    changes: frozenset[Change]
+    prompt: str
+    temporal_prompt: str
+    spatial_prompt: str
+    framing: Framing
+    settings: Mapping[str, float | int | str]
+    told: str
+    planner: str
+    question: str | None = None
+    templates: Mapping[str, int] = field(default_factory=dict)
 
 
 class Planner(Protocol):
-    """Both methods are deterministic for one seed, and neither returns a prompt that a validator refuses."""
+    """All methods are deterministic for one seed, and none returns a prompt that a validator refuses."""
 
     name: str
 
@@ -69,4 +105,8 @@ class Planner(Protocol):
         self, prompt: str, plan: Plan, history: Sequence[Tried], presentation: Presentation, seed: int
     ) -> Revision:
         """A spatial prompt that none of ``history`` (oldest first, never empty) has, answering the last diagnosis."""
+        ...
+
+    def refine(self, instruction: str, prompt: str, plan: Plan, presentation: Presentation, seed: int) -> Refinement:
+        """What a follow-up such as "slower, and let her smile" changes of a job with this prompt and plan."""
         ...

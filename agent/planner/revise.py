@@ -286,5 +286,5 @@ def revised(source: Source, plan: Plan, history: Sequence[Tried], presentation: 
             loosened = frozenset({*given_up, *([draft.gives_up] if draft.gives_up else [])})
             if not check_spatial(fitted.prompt, replace(context, loosened=loosened)):
                 told = f"{draft.told}, because {because()[cause]}." if draft.told else None
-                return Revision(fitted.prompt, framing_of(fitted.framing) or plan.framing, name, told)
+                return Revision(fitted.prompt, framing_of(fitted.framing) or plan.framing, name, "rules", told)
     raise InputError("No wording of the first frame is left to try; reword the prompt or use another photo.")

@@ -52,6 +52,7 @@ def attempt(number, *scores, move="first"):
         spatial_prompt=f"prompt {number}",
         framing="close-up",
         move=move,
+        planner="rules",
         loosened=None,
         candidates=candidates,
         diagnosis=diagnosis,

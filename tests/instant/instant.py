@@ -132,7 +132,7 @@ class Planner:
         steps = prompt.split(" then ")
         left = [step for step in steps if step not in tried]
         words = left[0] if left else f"{steps[-1]} {len(history) + 1}"
-        return Revision(words, framing_of(words) or plan.framing, move=f"after {history[-1].diagnosis.cause}")
+        return Revision(words, framing_of(words) or plan.framing, f"after {history[-1].diagnosis.cause}", self.name)
 
 
 class Analyzer:
