@@ -102,10 +102,8 @@ def graph() -> None:
 @app.command()
 def doctor() -> None:
     """Say which presets can run here, and what the others are missing."""
-    with _told_plainly():
-        from agent.doctor import readiness
-
-        for preset, missing in readiness().items():
+    with _told_plainly(), _engine_at_rest() as engine:
+        for preset, missing in engine.readiness().items():
             print(f"{preset:<12} {' '.join(missing) or 'ready'}")  # noqa: T201 - the result
 
 

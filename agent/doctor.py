@@ -9,22 +9,16 @@ from typing import get_args
 from agent.planner.desk import Caller, Desk, Reply, planner_at
 from agent.settings import load_settings, preset_names
 from tools.errors import InputError, Unavailable
-from tools.pools import CallKey
+from tools.pools import CallKey, Pool
 from tools.pools.calls import BackendCapability, CheckBackends, CheckReply, Request
-from tools.pools.local import LocalPool
 
 
-def readiness() -> dict[str, list[str]]:
+def readiness(pool: Pool) -> dict[str, list[str]]:
     """Preset to what it is missing, one sentence each; the backends are made in a worker, as a job would make them."""
-    settings = load_settings()
-    pool = LocalPool(settings.home, settings.cancel_grace)
-    try:
-        return {preset: _missing(preset, pool) for preset in preset_names()}
-    finally:
-        pool.close()
+    return {preset: _missing(preset, pool) for preset in preset_names()}
 
 
-def _missing(preset: str, pool: LocalPool) -> list[str]:
+def _missing(preset: str, pool: Pool) -> list[str]:
     settings = load_settings(preset=preset)
     recipe = settings.recipe()
     backends: dict[BackendCapability, str] = {
@@ -34,7 +28,7 @@ def _missing(preset: str, pool: LocalPool) -> list[str]:
     return [*desk.call(CheckBackends(backends=backends), CheckReply).missing, *_missing_planner(desk, recipe.planner)]
 
 
-def _caller(pool: LocalPool) -> Caller:
+def _caller(pool: Pool) -> Caller:
     def call(request: Request, reply: type[Reply]) -> Reply:
         done = pool.call(request, CallKey("doctor", token_hex(8), 0), lambda *_: None, threading.Event())
         assert isinstance(done.reply, reply)

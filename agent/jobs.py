@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agent.context import Context
+from agent.doctor import readiness
 from agent.errors import GateError, LeaseLost
 from agent.graph import RECURSION_LIMIT, build_graph
 from agent.logs import log_file
@@ -115,6 +116,10 @@ class JobEngine:
     def device_busy(self) -> bool:
         """Whether a worker of this process is still on a call, a cancelled one included."""
         return self._pool.busy()
+
+    def readiness(self) -> dict[str, list[str]]:
+        """What each preset is missing here."""
+        return readiness(self._pool)
 
     def close(self) -> None:
         """End the runner and its workers. A job that runs goes back to its place in the queue."""

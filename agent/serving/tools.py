@@ -183,12 +183,10 @@ class VideoTools:
         """Tell the version, which presets can run here and what the others are missing, and how long the queue is."""
 
         def look() -> ServerInfo:
-            from agent.doctor import readiness
-
             engine = self._engine.get()
             return ServerInfo(
                 version=metadata.version("steadface"),
-                presets=readiness(),
+                presets=engine.readiness(),
                 default_preset=engine.settings.preset,
                 unfinished_jobs=engine.store.unfinished(),
                 device_busy=engine.device_busy(),

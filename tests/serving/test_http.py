@@ -129,7 +129,7 @@ async def test_a_signal_ends_the_server_and_its_workers(
 @asynccontextmanager
 async def _with_token(url: str) -> AsyncIterator[Client]:
     async with (
-        httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as http,
+        httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}, timeout=60) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         yield client
