@@ -12,7 +12,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from agent.planner.desk import PlannerOptions
+from agent.planner.options import PlannerOptions
 from tools.errors import InputError
 
 ConsentBasis = Literal["self", "written", "licensed", "synthetic"]

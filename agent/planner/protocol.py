@@ -65,9 +65,9 @@ class Revision:
 
 
 Change = Literal["motion", "look", "settings", "seed", "undo", "question"]
-"""What a follow-up asks to change. ``motion``: the temporal prompt alone, the first frame is kept. ``look``: the spatial
-prompt, and so all after it. ``settings``: how strict the gate is. ``seed``: the same again, another take. ``undo``: back
-to the job before. ``question``: it cannot be known, so the user is asked."""
+"""What a follow-up asks to change. ``motion``: the temporal prompt alone; the first frame is kept. ``look``: the
+spatial prompt, and so all after it. ``settings``: how strict the gate is. ``seed``: the same again, another take.
+``undo``: back to the job before. ``question``: it cannot be known, so the user is asked."""
 
 
 @dataclass(frozen=True)
