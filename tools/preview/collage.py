@@ -40,7 +40,10 @@ class Collage:
         setting, outfit = setting_of(prompt), outfit_of(prompt)
         scene = _scene(setting, size, MARGIN)
         self.layout = layout_of(prompt, seed, size)
-        light = light_of(scene.far, self.layout.light)
+        self._mid = premultiply(scene.mid)
+        scenery = np.ascontiguousarray(scene.far[..., :3])
+        blend(scenery, self._mid)
+        light = light_of(scenery, self.layout.light)
         self.size = size
         self.figure = (
             PuppetFigure(reference, outfit, self.layout, light, scene.ground)
@@ -48,7 +51,6 @@ class Collage:
             else BustFigure(reference, outfit, self.layout, light)
         )
         self._far = np.ascontiguousarray(light.sided(scene.far)[..., :3])
-        self._mid = premultiply(scene.mid)
         self._near = premultiply(scene.near)
         self._falling = None if scene.falling is None else premultiply(scene.falling)
         self._fall = FALL.get(setting.palette, (0.0, 0.0))
@@ -57,11 +59,11 @@ class Collage:
     def picture(self, pose: Pose = REST, camera: Camera = AT_REST, seconds: float = 0.0) -> RGBImage:
         """The collage at one moment; the defaults are the first frame."""
         picture = self._seen(self._far, self._view(camera, FAR), finely=True)
+        blend(picture, self._seen(self._mid, self._view(camera, MID), finely=True))
         if self._falling is not None:
             x, y = self._fall
             fallen = shift(x * seconds * self.size.height, y * seconds * self.size.height)
             blend(picture, self._seen(self._falling, self._view(camera, MID) @ fallen, border=cv2.BORDER_WRAP))
-        blend(picture, self._seen(self._mid, self._view(camera, MID), finely=True))
         self.figure.draw(picture, self._view(camera, PERSON), pose)
         blend(picture, self._seen(self._near, self._view(camera, NEAR)))
         lay(picture, self._mark, np.eye(3))

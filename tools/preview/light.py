@@ -1,4 +1,4 @@
-"""The light of a scene on a cut-out: a tint measured from the painted sky, and a side that it comes from.
+"""The light of a scene on a cut-out: a tint measured from the painted scenery, and the side it comes from.
 
 A dusk tint costs a face .20 of dlib's distance and a night tint .27, so what is measured is applied in part.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.contracts import RGBAImage
+from tools.contracts import RGBAImage, RGBImage
 
 TINT = 0.2
 DIMMING = 0.35
@@ -42,9 +42,9 @@ class Light:
         return lit.round().astype(np.uint8)
 
 
-def light_of(sky: RGBAImage, side: float) -> Light:
-    """The light under this sky: its mean colour against a neutral day."""
-    mean = np.array(cv2.mean(sky)[:3])
+def light_of(scenery: RGBImage, side: float) -> Light:
+    """The light before this scenery: its mean colour against a neutral day."""
+    mean = np.array(cv2.mean(scenery)[:3])
     brightness = float(mean.mean())
     tint = 1 + TINT * (mean / brightness - 1)
     r, g, b = tint * (1 - DIMMING * max(1 - brightness / NEUTRAL, 0.0))
