@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from tools.errors import InputError, Unavailable
 
-Capability = Literal["planner", "language", "faces", "matting", "first_frame", "face_detail", "video"]
+Capability = Literal["planner", "language", "faces", "matting", "first_frame", "identity", "face_detail", "video"]
 
 
 def names(capability: Capability) -> list[str]:

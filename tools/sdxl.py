@@ -1,0 +1,237 @@
+"""Stable Diffusion XL on diffusers, loaded once a worker and shared by all who paint with it.
+
+The checkpoint is the one that ``STEADFACE_SDXL`` names, a Hub id or a folder in the layout of diffusers; nothing is
+downloaded here. Sampling is the field's usual for photographs: DPM++ 2M on Karras' noise levels.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from math import lcm
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from tools.contracts import Progress, Reference
+from tools.errors import BackendError, Unavailable
+
+DEFAULT_CHECKPOINT = "SG161222/RealVisXL_V4.0"
+LICENCES = {DEFAULT_CHECKPOINT: "CreativeML Open RAIL++-M"}
+
+NEGATIVE_PROMPT = (
+    "lowres, bad anatomy, bad hands, missing fingers, extra digits, cropped, worst quality, low quality, jpeg "
+    "artifacts, text, signature, watermark, blurry, nsfw"
+)
+
+CHUNK = 75
+"""Tokens of a prompt that CLIP reads at once, between its two marks of begin and end."""
+
+_ROOMY = 20 * 2**30
+"""Bytes of a card that holds the whole pipeline and a batch of 1024x1024; on smaller ones models take turns."""
+
+StepEnd = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
+"""What diffusers takes as ``callback_on_step_end``."""
+
+
+@dataclass(frozen=True)
+class IdentityLora:
+    """A person, as a LoRA of SDXL's attention.
+
+    ``name`` tells identities apart: the hash of what it was made from. ``weights`` are in kohya's spelling, as
+    ``load_lora_weights`` takes them. ``trigger`` must begin every prompt that is painted with it.
+    """
+
+    name: str
+    weights: Mapping[str, torch.Tensor]
+    trigger: str
+    scale: float
+
+    def prompt(self, prompt: str) -> str:
+        return f"{self.trigger}, {prompt}"
+
+
+class IdentityEncoder(Protocol):
+    """Makes the LoRA of a person; a backend of the capability ``identity``."""
+
+    def encode(self, references: Sequence[Reference], report: Progress) -> IdentityLora:
+        """One identity from all references together; ``InputError`` where none of them shows a usable face."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt and its negative, encoded; every tensor has a batch of one. The fields are the pipelines' arguments."""
+
+    prompt_embeds: torch.Tensor
+    negative_prompt_embeds: torch.Tensor
+    pooled_prompt_embeds: torch.Tensor
+    negative_pooled_prompt_embeds: torch.Tensor
+
+    def arguments(self) -> dict[str, torch.Tensor]:
+        """For any SDXL pipeline; with ``num_images_per_prompt`` it serves a whole batch."""
+        return dict(vars(self))
+
+
+class Sdxl:
+    """The pipeline; others are made from its parts: ``StableDiffusionXLInpaintPipeline(**sdxl.components)``."""
+
+    def __init__(self, pipe: StableDiffusionXLPipeline, device: torch.device) -> None:
+        pipe.scheduler = DPMSolverMultistepScheduler.from_config(
+            pipe.scheduler.config,
+            algorithm_type="dpmsolver++",
+            solver_order=2,
+            solver_type="midpoint",
+            use_karras_sigmas=True,
+            final_sigmas_type="zero",
+        )
+        pipe.set_progress_bar_config(disable=True)
+        self.pipe = pipe
+        self.device = device
+        self._worn: str | None = None
+
+    @property
+    def components(self) -> dict[str, Any]:
+        """The parts by name, as diffusers' pipelines take them; shared, so an identity worn here is worn there."""
+        return dict(self.pipe.components)
+
+    @property
+    def multiple(self) -> int:
+        """Width and height of what is painted must be multiples of this many pixels."""
+        return int(self.pipe.vae_scale_factor)
+
+    def encode(self, prompt: str, negative: str = NEGATIVE_PROMPT) -> Prompt:
+        """Both texts whole, however long: in chunks of 75 tokens, whose encodings follow one another."""
+        embeds, pooled = self._encode(prompt)
+        negative_embeds, negative_pooled = self._encode(negative)
+        # Guidance needs both of one length. Attention over a text said twice is attention over the text.
+        length = lcm(embeds.shape[1], negative_embeds.shape[1])
+        return Prompt(_to_length(embeds, length), _to_length(negative_embeds, length), pooled, negative_pooled)
+
+    @contextmanager
+    def wearing(self, identity: IdentityLora | None) -> Iterator[None]:
+        """Within the block everything is painted as this person; with ``None`` as nobody in particular."""
+        if identity is None:
+            yield
+            return
+        self._put_on(identity)
+        try:
+            yield
+        finally:
+            self.pipe.disable_lora()
+
+    def each_step(self, report: Progress, total: int, message: str, before: int = 0) -> StepEnd:
+        """Report each step when the device has done it: ``before`` steps went before, of ``total`` altogether."""
+
+        def ended(_pipe: object, step: int, _timestep: object, tensors: dict[str, Any]) -> dict[str, Any]:
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            report(before + step + 1, total, message)
+            return tensors
+
+        return ended
+
+    def _put_on(self, identity: IdentityLora) -> None:
+        if self._worn != identity.name:
+            if self._worn is not None:
+                self.pipe.delete_adapters(self._worn)
+                self._worn = None
+            self.pipe.load_lora_weights(dict(identity.weights), adapter_name=identity.name)
+            self._worn = identity.name
+        self.pipe.enable_lora()
+        self.pipe.set_adapters([identity.name], [identity.scale])
+
+    @torch.no_grad()
+    def _encode(self, text: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Hidden states before the last layer, of both encoders side by side, and the pooled first chunk."""
+        pipe = self.pipe
+        sides, pooled = [], None
+        for tokenizer, encoder in ((pipe.tokenizer, pipe.text_encoder), (pipe.tokenizer_2, pipe.text_encoder_2)):
+            chunks = _chunks(tokenizer, text).to(pipe._execution_device)
+            said = encoder(chunks, output_hidden_states=True)
+            sides.append(said.hidden_states[-2].flatten(0, 1).unsqueeze(0))
+            pooled = said[0][:1]
+        assert pooled is not None
+        return torch.cat(sides, dim=-1), pooled
+
+
+@cache
+def shared() -> Sdxl:
+    """The one of this process, loaded at its first use. ``Unavailable`` where the checkpoint is not on this machine."""
+    return load(os.environ.get("STEADFACE_SDXL") or DEFAULT_CHECKPOINT, best_device())
+
+
+def load(checkpoint: str, device: torch.device) -> Sdxl:
+    """Half precision on a GPU and full on a CPU; ``Unavailable`` where the checkpoint is missing or incomplete."""
+    folder = _folder(checkpoint)
+    precision = torch.float32 if device.type == "cpu" else torch.float16
+    halved = any(folder.glob("unet/*.fp16.safetensors"))
+    try:
+        pipe = StableDiffusionXLPipeline.from_pretrained(
+            folder,
+            dtype=precision,
+            variant="fp16" if halved else None,
+            use_safetensors=True,
+            local_files_only=True,
+            add_watermarker=False,
+        )
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"The SDXL checkpoint {checkpoint} is not whole; {_mend(checkpoint)}.") from error
+    if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory < _ROOMY:
+        pipe.enable_model_cpu_offload(device=device)
+    else:
+        pipe.to(device)
+    return Sdxl(pipe, device)
+
+
+def best_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Say in one sentence that the device's memory did not do."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise BackendError(
+            "The GPU has too little memory for this picture; ask for fewer candidates or a smaller size."
+        ) from error
+
+
+def _folder(checkpoint: str) -> Path:
+    if Path(checkpoint).is_dir():
+        return Path(checkpoint)
+    try:
+        return Path(snapshot_download(checkpoint, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError) as error:
+        raise Unavailable(f"The SDXL checkpoint {checkpoint} is not on this machine; {_mend(checkpoint)}.") from error
+
+
+def _mend(checkpoint: str) -> str:
+    licence = f" (licence: {LICENCES[checkpoint]})" if checkpoint in LICENCES else ""
+    return f"get it with: hf download {checkpoint}{licence}, or name another Hub id or folder in STEADFACE_SDXL"
+
+
+def _chunks(tokenizer: Any, text: str) -> torch.Tensor:  # noqa: ANN401 - either tokenizer of the pipeline
+    """Token ids, shape (chunks, 77): begin, up to 75 tokens, end, and the tokenizer's own padding."""
+    ids = tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids
+    rows = []
+    for start in range(0, max(len(ids), 1), CHUNK):
+        chunk = [tokenizer.bos_token_id, *ids[start : start + CHUNK], tokenizer.eos_token_id]
+        rows.append(chunk + [tokenizer.pad_token_id] * (CHUNK + 2 - len(chunk)))
+    return torch.tensor(rows)
+
+
+def _to_length(embeds: torch.Tensor, length: int) -> torch.Tensor:
+    return embeds.repeat(1, length // embeds.shape[1], 1)
