@@ -150,13 +150,17 @@ class FaceDetailer(Protocol):
     def detail(
         self,
         frames: Sequence[RGBImage],
+        faces: Sequence[Sequence[Face]],
         reference: Reference,
         prompt: str,
         strength: float,
         seed: int,
         report: Progress,
     ) -> list[RGBImage]:
-        """The frames with the face nearest to the reference repainted; ``strength`` is 0 (as it was) to 1."""
+        """The frames with their faces repainted; ``strength`` is 0 (as it was) to 1.
+
+        ``faces`` are those of each frame, the nearest to the reference first: that one alone becomes the person.
+        """
         ...
 
 

@@ -65,8 +65,8 @@ def test_the_crop_is_worked_on_at_896_pixels_and_never_smaller_than_it_is(box, c
 
 
 def test_the_latent_cells_are_those_of_the_middle():
-    assert whole_cells(Size(650, 896), 8) == Region(1, 0, 649, 896)
-    assert whole_cells(Size(655, 660), 8) == Region(3, 2, 651, 658)
+    assert whole_cells(Size(650, 896)) == Region(1, 0, 649, 896)
+    assert whole_cells(Size(655, 660)) == Region(3, 2, 651, 658)
 
 
 def test_a_spot_puts_the_grown_box_into_its_crop():

@@ -185,6 +185,7 @@ class Detailer:
     def detail(
         self,
         frames: Sequence[RGBImage],
+        faces: Sequence[Sequence[Face]],
         reference: Reference,
         prompt: str,
         strength: float,

@@ -139,6 +139,31 @@ def test_a_repair_splices_back_the_drifted_frames_alone(bench, reference, instan
     assert instant.read_mark(after[12]).similarity == pytest.approx(0.8)
 
 
+def test_the_detailer_is_given_the_sure_faces_of_a_keyframe_nearest_first(bench, reference, instant, monkeypatch):
+    given = []
+
+    def detail(self, frames, faces, *rest):
+        given.extend(faces)
+        return frames
+
+    analyze = instant.Analyzer.analyze
+
+    def found(self, images):
+        return [[*reversed(faces), replace(faces[0], score=0.1)] for faces in analyze(self, images)]
+
+    clip = clip_of(bench, [instant.picture(instant.Mark(similarity=0.7, faces=3))] * FRAMES)
+    monkeypatch.setattr(instant.Detailer, "detail", detail)
+    asked = calls.RepairWindow(
+        job_id="job", clip=clip, first=8, last=16, keyframes=[12], drifted=[(10, 14)], references=[reference],
+        prompt="", spatial_prompt="", strength=0.4, seed=1, fps=16, backend="instant", face_detail="instant",
+    )  # fmt: skip
+    monkeypatch.setattr(instant.Analyzer, "analyze", found)
+    repair_window(asked, bench)
+    ((nearest, *others),) = given
+    assert nearest.embedding[0] == pytest.approx(0.7)
+    assert [face.embedding[0] for face in others] == [0, 0]
+
+
 def test_the_contact_sheet_stays_below_its_limit(bench):
     noise = np.random.default_rng(0)
     frames = [noise.integers(0, 255, (480, 832, 3), dtype=np.uint8) for _ in range(9)]

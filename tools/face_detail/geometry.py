@@ -18,6 +18,9 @@ GUIDE_SIZE = 896
 LONGEST_SIDE = 896
 SMALLEST_BOX = 10
 
+CELL = 8
+"""Pixels of the image that one value of SDXL's latents stands for, each way."""
+
 # A 10x10 kernel has no middle: anchored at 5, it reaches one pixel further right and down.
 DILATION_BEFORE, DILATION_AFTER = 4, 5
 
@@ -102,9 +105,9 @@ def work_size(box: Box, crop: Size) -> Size:
     return work if scale > 1 else crop
 
 
-def whole_cells(size: Size, cell: int) -> Region:
-    """The middle of an image that has whole latent cells, ``cell`` pixels each way."""
-    width, height = size.width // cell * cell, size.height // cell * cell
+def whole_cells(size: Size) -> Region:
+    """The middle of an image that has whole latent cells."""
+    width, height = size.width // CELL * CELL, size.height // CELL * CELL
     left, top = (size.width - width) // 2, (size.height - height) // 2
     return Region(left, top, left + width, top + height)
 

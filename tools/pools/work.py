@@ -141,8 +141,11 @@ def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairRepl
     detailer = bench.backend("face_detail", request.face_detail)
     references = _references(request.references, bench)
     frames = list(media.read_clip(bench.artifacts.path(request.clip)))
+    analyzer = bench.backend("faces", request.references[0].faces)
+    keyframes = [frames[index] for index in request.keyframes]
     corrected = detailer.detail(
-        [frames[index] for index in request.keyframes],
+        keyframes,
+        [_nearest_first(faces, references[0], analyzer) for faces in analyzer.analyze(keyframes)],
         references[0],
         request.spatial_prompt,
         request.strength,
@@ -225,9 +228,8 @@ def summarise(points: Sequence[calls.FramePoint]) -> calls.VideoScore:
 
 
 def _score(image: RGBImage, faces: Sequence[Face], reference: Reference, analyzer: FaceAnalyzer) -> calls.ImageScore:
-    floor = analyzer.thresholds.detector_floor
-    sure = [face for face in faces if face.score >= floor]
-    nearest = max(sure, key=lambda face: analyzer.similarity(reference.face, face), default=None)
+    sure = _nearest_first(faces, reference, analyzer)
+    nearest = sure[0] if sure else None
     faint = max(faces, key=lambda face: face.score, default=None) if nearest is None else None
     return calls.ImageScore(
         similarity=analyzer.similarity(reference.face, nearest) if nearest else None,
@@ -237,6 +239,12 @@ def _score(image: RGBImage, faces: Sequence[Face], reference: Reference, analyze
         width=image.shape[1],
         height=image.shape[0],
     )
+
+
+def _nearest_first(faces: Sequence[Face], reference: Reference, analyzer: FaceAnalyzer) -> list[Face]:
+    """The faces that the detector is sure of."""
+    sure = [face for face in faces if face.score >= analyzer.thresholds.detector_floor]
+    return sorted(sure, key=lambda face: analyzer.similarity(reference.face, face), reverse=True)
 
 
 def _references(photos: Sequence[calls.ReferencePhoto], bench: Bench) -> list[Reference]:

@@ -1,0 +1,206 @@
+"""The detailer on a tiny random SDXL: where pixels change, as whom, and from which seed."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny_sdxl import save_tiny_sdxl
+from tools import registry, sdxl
+from tools.contracts import Box, CutOut, Face, Reference
+from tools.errors import Cancelled
+from tools.face_detail import detailer, geometry
+from tools.face_detail.detailer import SdxlDetailer
+from tools.face_detail.geometry import spot_of
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+"""PyTorch's tensors do not know NumPy 2's ``copy``, and the scheduler of diffusers makes arrays of them."""
+
+SIZE = geometry.Size(120, 80)
+LEFT, RIGHT = Box(14, 24, 24, 28), Box(80, 24, 24, 28)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    return save_tiny_sdxl(tmp_path_factory.mktemp("sdxl"))
+
+
+class Encoder:
+    """Makes a small LoRA of one attention layer for anybody, and remembers whom."""
+
+    def __init__(self):
+        self.asked = []
+
+    def encode(self, references, report):
+        self.asked.append(references)
+        layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_v"
+        noise = torch.Generator().manual_seed(3)
+        weights = {
+            f"{layer}.lora_down.weight": torch.randn(2, 32, generator=noise),
+            f"{layer}.lora_up.weight": torch.randn(32, 2, generator=noise),
+            f"{layer}.alpha": torch.tensor(2.0),
+        }
+        return sdxl.IdentityLora("somebody", weights, "trigger", 0.8)
+
+
+@pytest.fixture
+def encoder(monkeypatch):
+    made = {("identity", "hyperlora"): Encoder()}
+    monkeypatch.setattr(registry, "create", lambda *key: made[key])
+    return made["identity", "hyperlora"]
+
+
+@pytest.fixture
+def painting(tiny, encoder, monkeypatch):
+    """``painting(frames, boxes, …)`` details the frames; each call starts with a pipeline just loaded."""
+    monkeypatch.setattr(geometry, "GUIDE_SIZE", 32)
+    monkeypatch.setattr(geometry, "LONGEST_SIDE", 64)
+
+    def paint(frames, boxes, strength=0.5, seed=7, prompt="a person", report=lambda *_: None):
+        monkeypatch.setattr(sdxl, "shared", lambda: sdxl.load(str(tiny), torch.device("cpu")))
+        faces = [[face(box) for box in here] for here in boxes]
+        return SdxlDetailer().detail(frames, faces, reference(), prompt, strength, seed, report)
+
+    return paint
+
+
+def face(box):
+    return Face(box, 1.0, {}, np.zeros(4, np.float32))
+
+
+def reference():
+    image = picture(9)
+    return Reference(image, face(LEFT), CutOut(np.dstack([image, image[..., :1]]), "none"), "person")
+
+
+def picture(seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (SIZE.height, SIZE.width, 3), dtype=np.uint8)
+
+
+def feathered_area(*boxes):
+    area = np.zeros((SIZE.height, SIZE.width), bool)
+    for spot in (spot_of(box, SIZE) for box in boxes):
+        rows, columns = spot.crop.slices
+        within = area[rows, columns]
+        mask = spot.mask
+        within[max(0, mask.top - 5) : mask.bottom + 5, max(0, mask.left - 5) : mask.right + 5] = True
+    return area
+
+
+def changed(before, after):
+    return (before != after).any(axis=2)
+
+
+def test_only_the_feathered_box_changes_and_the_rest_is_the_same_to_the_bit(painting):
+    before = picture()
+    (after,) = painting([before], [[LEFT]])
+    area = feathered_area(LEFT)
+    assert after.shape == before.shape
+    assert after.dtype == np.uint8
+    assert not changed(before, after)[~area].any()
+    assert changed(before, after)[area].mean() > 0.9
+
+
+def test_strength_nought_keeps_every_pixel_and_asks_for_no_model(monkeypatch):
+    monkeypatch.setattr(sdxl, "shared", lambda: pytest.fail("loaded"))
+    before = picture()
+    (after,) = SdxlDetailer().detail([before], [[face(LEFT)]], reference(), "", 0.0, 1, lambda *_: None)
+    assert np.array_equal(before, after)
+
+
+def test_a_frame_without_faces_stays_as_it_was(painting):
+    before = picture(1)
+    without, with_face = painting([before, picture(2)], [[], [LEFT]])
+    assert np.array_equal(without, before)
+    assert changed(with_face, picture(2)).any()
+
+
+@pytest.mark.parametrize("strength", [0.1, 0.3, 0.35, 0.4, 0.5, 0.7, 0.97, 1.0])
+def test_every_strength_takes_ten_steps(painting, strength):
+    told = []
+    painting([picture()], [[LEFT]], strength=strength, report=lambda *news: told.append(news))
+    assert told == [(step, 10, "repainting faces") for step in range(1, 11)]
+
+
+def test_the_workflow_starts_halfway_at_its_noise_level(painting, monkeypatch):
+    levels = []
+    step = sdxl.DPMSolverMultistepScheduler.step
+
+    def listen(self, *given, **named):
+        done = step(self, *given, **named)
+        levels.append(float(self.sigmas[self.step_index - 1]))
+        return done
+
+    monkeypatch.setattr(sdxl.DPMSolverMultistepScheduler, "step", listen)
+    painting([picture()], [[LEFT]])
+    assert len(levels) == 10
+    assert levels[0] == pytest.approx(1.0908, abs=1e-4)
+
+
+def test_the_same_seed_gives_the_same_pixels_and_another_gives_others(painting):
+    first, again, other = (painting([picture()], [[LEFT]], seed=seed)[0] for seed in (7, 7, 8))
+    assert np.array_equal(first, again)
+    assert changed(first, other).any()
+
+
+def test_several_faces_are_painted_each_with_a_seed_of_its_own(painting):
+    before = picture()
+    (both,) = painting([before], [[LEFT, RIGHT]], seed=7)
+    area = feathered_area(LEFT, RIGHT)
+    assert not changed(before, both)[~area].any()
+    assert changed(before, both)[feathered_area(RIGHT)].mean() > 0.9
+    (left,) = painting([before], [[LEFT]], seed=7)
+    (right,) = painting([before], [[Box(0, 0, 5, 5), RIGHT]], seed=7)
+    assert np.array_equal(both[feathered_area(LEFT)], left[feathered_area(LEFT)])
+    assert np.array_equal(both[feathered_area(RIGHT)], right[feathered_area(RIGHT)])
+
+
+def test_only_the_nearest_face_gets_the_identity(painting, encoder, monkeypatch):
+    worn, said = [], []
+    wearing, encode = sdxl.Sdxl.wearing, sdxl.Sdxl.encode
+    monkeypatch.setattr(sdxl.Sdxl, "wearing", lambda self, who: worn.append(who and who.name) or wearing(self, who))
+    monkeypatch.setattr(sdxl.Sdxl, "encode", lambda self, text: said.append(text) or encode(self, text))
+    (both,) = painting([picture()], [[LEFT, RIGHT]])
+    assert worn == ["somebody", None]
+    assert said == ["trigger, a person", "a person"]
+    (swapped,) = painting([picture()], [[RIGHT, LEFT]])
+    assert changed(both, swapped)[feathered_area(LEFT)].any()
+
+
+def test_the_identity_changes_the_face_and_is_made_once_for_all_frames(painting, encoder, monkeypatch):
+    frames, boxes = [picture(), picture(1)], [[LEFT], [LEFT]]
+    as_somebody = painting(frames, boxes)
+    assert len(encoder.asked) == 1
+    monkeypatch.setattr(sdxl.Sdxl, "wearing", lambda self, who: nullcontext())
+    as_nobody = painting(frames, boxes)
+    assert changed(as_somebody[0], as_nobody[0]).any()
+    assert changed(as_somebody[1], as_nobody[1]).any()
+
+
+def test_nobody_is_encoded_where_the_person_is_not_to_be_painted(painting, encoder):
+    painting([picture()], [[Box(0, 0, 5, 5), RIGHT]])
+    assert encoder.asked == []
+
+
+def test_it_stops_at_the_step_at_which_it_is_cancelled(painting):
+    told = []
+
+    def report(done, total, message):
+        told.append(done)
+        if done == 13:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        painting([picture()], [[LEFT, RIGHT]], report=report)
+    assert told == list(range(1, 14))
+
+
+def test_the_masks_border_cells_are_soft(painting, tiny, monkeypatch):
+    monkeypatch.setattr(sdxl, "shared", lambda: sdxl.load(str(tiny), torch.device("cpu")))
+    spot = spot_of(LEFT, SIZE)
+    cells = geometry.whole_cells(spot.work)
+    mask = SdxlDetailer()._mask(spot, cells)[0, 0]
+    assert mask.shape == (cells.size.height, cells.size.width)
+    assert ((mask > 0) & (mask < 1)).any()
+    assert set(detailer.hard_mask(spot).ravel()) == {0.0, 1.0}
