@@ -35,7 +35,7 @@ def save_tiny_sdxl(folder: Path) -> Path:
 def _unet() -> UNet2DConditionModel:
     return UNet2DConditionModel(
         block_out_channels=(8, 16, 32),
-        layers_per_block=1,
+        layers_per_block=2,
         sample_size=32,
         in_channels=4,
         out_channels=4,

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from green_faces import GreenFaces, photo_of, reference_of
+from tiny_hyperlora import TINY
+
+from tools import sdxl
+from tools.contracts import Box, Size
+from tools.errors import Cancelled
+from tools.first_frame.hyperlora.backend import STEPS, HyperLoraFirstFrame
+from tools.first_frame.hyperlora.checkpoint import load_network
+from tools.first_frame.hyperlora.clip import PictureEncoder
+from tools.first_frame.hyperlora.identity import TRIGGER, HyperLoraIdentity
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:diffusers")
+
+FACE = Box(150, 80, 100, 120)
+ONE = reference_of(photo_of(FACE), FACE)
+OTHER = reference_of(photo_of(FACE, seed=1), FACE)
+PROMPT = "a woman at sea, close-up"
+SIZE = Size(64, 48)
+
+
+def quiet(done: int, total: int, message: str) -> None:
+    pass
+
+
+@pytest.fixture
+def painter(tiny_sdxl, tiny_hyperlora, tiny_clip) -> HyperLoraFirstFrame:
+    identities = HyperLoraIdentity(load_network(tiny_hyperlora, TINY), PictureEncoder(str(tiny_clip)), GreenFaces())
+    return HyperLoraFirstFrame(tiny_sdxl, identities)
+
+
+def test_the_same_seed_paints_the_same_pixels_and_another_others(painter):
+    once = painter.generate([ONE], PROMPT, [1, 2], SIZE, quiet)
+    again = painter.generate([ONE], PROMPT, [1, 2], SIZE, quiet)
+    assert [image.shape for image in once] == [(48, 64, 3)] * 2
+    assert once[0].dtype == np.uint8
+    assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
+    assert not np.array_equal(once[0], once[1])
+
+
+def test_a_batch_paints_what_single_runs_paint(painter):
+    batch = painter.generate([ONE], PROMPT, [1, 2, 3], SIZE, quiet)
+    for image, seed in zip(batch, [1, 2, 3], strict=True):
+        (alone,) = painter.generate([ONE], PROMPT, [seed], SIZE, quiet)
+        assert np.abs(image.astype(int) - alone).max() <= 1
+
+
+def test_the_person_changes_the_picture(painter):
+    (one,), (other,) = (painter.generate([person], PROMPT, [1], SIZE, quiet) for person in (ONE, OTHER))
+    assert not np.array_equal(one, other)
+
+
+def test_it_paints_what_the_plain_pipeline_paints_with_the_lora_loaded(painter, tiny_sdxl_folder):
+    """Trigger words first, strength 0.85, 20 steps, guidance 5: as anybody would with the file and diffusers alone."""
+    (ours,) = painter.generate([ONE], PROMPT, [4], SIZE, quiet)
+    plain = sdxl.load(str(tiny_sdxl_folder), torch.device("cpu")).pipe
+    plain.load_lora_weights(dict(painter._identities.encode([ONE], quiet).weights), adapter_name="me")
+    plain.set_adapters(["me"], [0.85])
+    theirs = plain(
+        f"{TRIGGER}, {PROMPT}",
+        negative_prompt="blurry",
+        width=64,
+        height=48,
+        num_inference_steps=20,
+        guidance_scale=1.0,
+        generator=torch.Generator().manual_seed(4),
+    ).images[0]
+    assert ours.shape == np.asarray(theirs).shape
+
+
+def test_any_even_size_is_painted_exactly(painter, monkeypatch):
+    monkeypatch.setattr(painter._painter.pipe, "vae_scale_factor", 8)
+    (image,) = painter.generate([ONE], PROMPT, [1], Size(70, 50), quiet)
+    assert image.shape == (50, 70, 3)
+
+
+def test_every_step_is_reported_and_progress_never_falls(painter):
+    told: list[tuple[int, int]] = []
+    painter.generate([ONE], PROMPT, [1], SIZE, lambda done, total, _: told.append((done, total)))
+    assert {total for _, total in told} == {STEPS}
+    assert [done for done, _ in told if done] == list(range(1, STEPS + 1))
+    assert sorted(told) == told
+
+
+def test_painting_stops_at_the_step_that_it_is_cancelled_at(painter):
+    told: list[int] = []
+
+    def cancel(done: int, total: int, message: str) -> None:
+        told.append(done)
+        if done == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        painter.generate([ONE], PROMPT, [1], SIZE, cancel)
+    assert max(told) == 3
+    assert len(painter.generate([ONE], PROMPT, [1], SIZE, quiet)) == 1
