@@ -12,15 +12,15 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 _LETTERS = string.ascii_lowercase + string.digits + string.punctuation
 
 
-def save_tiny_sdxl(folder: Path) -> Path:
+def save_tiny_sdxl(folder: Path, vae_blocks: int = 2) -> Path:
     """Save it, so that ``tools.sdxl.load(str(folder), torch.device("cpu"))`` loads it as it would a real one.
 
-    Pictures are a multiple of 2 pixels; attention is where SDXL has it, in the second and third block down,
-    the middle and the first two up.
+    Sides of pictures are multiples of 2, and of 8 with four blocks of VAE, as the real one has. Attention is where the
+    real one has it: in the second and third block down, the middle and the first two up.
     """
     torch.manual_seed(0)
     StableDiffusionXLPipeline(
-        vae=_vae(),
+        vae=_vae(vae_blocks),
         text_encoder=CLIPTextModel(_text_config()),
         text_encoder_2=CLIPTextModelWithProjection(_text_config()),
         tokenizer=_tokenizer("<|endoftext|>"),
@@ -52,13 +52,13 @@ def _unet() -> UNet2DConditionModel:
     )
 
 
-def _vae() -> AutoencoderKL:
+def _vae(blocks: int) -> AutoencoderKL:
     return AutoencoderKL(
-        block_out_channels=(8, 8),
+        block_out_channels=(8,) * blocks,
         in_channels=3,
         out_channels=3,
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
+        down_block_types=("DownEncoderBlock2D",) * blocks,
+        up_block_types=("UpDecoderBlock2D",) * blocks,
         latent_channels=4,
         norm_num_groups=4,
         sample_size=32,

@@ -21,7 +21,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from tools.contracts import Progress, Reference
-from tools.errors import BackendError, Unavailable
+from tools.errors import BackendError, InputError, Unavailable
 
 DEFAULT_CHECKPOINT = "SG161222/RealVisXL_V4.0"
 LICENCES = {DEFAULT_CHECKPOINT: "CreativeML Open RAIL++-M"}
@@ -33,6 +33,8 @@ NEGATIVE_PROMPT = (
 
 CHUNK = 75
 """Tokens of a prompt that CLIP reads at once, between its two marks of begin and end."""
+
+PRECISIONS = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 _ROOMY = 20 * 2**30
 """Bytes of a card that holds the whole pipeline and a batch of 1024x1024; on smaller ones models take turns."""
@@ -168,15 +170,17 @@ def shared() -> Sdxl:
     return load(os.environ.get("STEADFACE_SDXL") or DEFAULT_CHECKPOINT, best_device())
 
 
-def load(checkpoint: str, device: torch.device) -> Sdxl:
-    """Half precision on a GPU and full on a CPU; ``Unavailable`` where the checkpoint is missing or incomplete."""
+def load(checkpoint: str, device: torch.device, precision: torch.dtype | None = None) -> Sdxl:
+    """``checkpoint`` is a Hub id or a folder; ``Unavailable`` where it is missing or incomplete.
+
+    ``precision`` is ``best_precision`` unless it is given.
+    """
     folder = _folder(checkpoint)
-    precision = torch.float32 if device.type == "cpu" else torch.float16
     halved = any(folder.glob("unet/*.fp16.safetensors"))
     try:
         pipe = StableDiffusionXLPipeline.from_pretrained(
             folder,
-            dtype=precision,
+            dtype=precision or best_precision(device),
             variant="fp16" if halved else None,
             use_safetensors=True,
             local_files_only=True,
@@ -195,6 +199,16 @@ def best_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def best_precision(device: torch.device) -> torch.dtype:
+    """What ``STEADFACE_SDXL_PRECISION`` names; else half on a GPU, as checkpoints are published, and full on a CPU."""
+    named = os.environ.get("STEADFACE_SDXL_PRECISION")
+    if not named:
+        return torch.float32 if device.type == "cpu" else torch.float16
+    if named not in PRECISIONS:
+        raise InputError(f"STEADFACE_SDXL_PRECISION cannot be {named!r}; choose one of: {', '.join(PRECISIONS)}.")
+    return PRECISIONS[named]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,15 @@ from tiny_hyperlora import save_tiny_clip, save_tiny_hyperlora
 from tiny_sdxl import save_tiny_sdxl
 
 from tools import sdxl
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Models this small are slowed down by more, and by other tests that run beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +32,7 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_sdxl_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_sdxl(tmp_path_factory.mktemp("sdxl"))
+    return save_tiny_sdxl(tmp_path_factory.mktemp("sdxl"), vae_blocks=4)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 from tiny_hyperlora import TINY
 
 from tools import sdxl
-from tools.errors import BackendError, Unavailable
+from tools.errors import BackendError, InputError, Unavailable
 from tools.first_frame.hyperlora.checkpoint import load_network
 
 
@@ -130,3 +130,14 @@ def test_the_checkpoint_is_a_setting_and_loaded_once(monkeypatch, tiny_sdxl_fold
 def test_too_little_memory_is_told():
     with pytest.raises(BackendError, match="ask for fewer candidates or a smaller size"), sdxl.enough_memory():
         raise torch.OutOfMemoryError
+
+
+def test_precision_is_a_setting_and_follows_the_device(monkeypatch):
+    monkeypatch.delenv("STEADFACE_SDXL_PRECISION", raising=False)
+    assert sdxl.best_precision(torch.device("cpu")) == torch.float32
+    assert sdxl.best_precision(torch.device("cuda")) == torch.float16
+    monkeypatch.setenv("STEADFACE_SDXL_PRECISION", "bfloat16")
+    assert sdxl.best_precision(torch.device("cuda")) == torch.bfloat16
+    monkeypatch.setenv("STEADFACE_SDXL_PRECISION", "float8")
+    with pytest.raises(InputError, match="cannot be 'float8'; choose one of: float16, bfloat16, float32"):
+        sdxl.best_precision(torch.device("cuda"))

@@ -135,4 +135,4 @@ def _module_bases(module: AttentionModule, config: HyperLoraConfig) -> nn.Module
 
 
 def _mixture(coefficients: Tensor, basis: Tensor) -> Tensor:
-    return torch.einsum("k,kab->ba", coefficients, basis.to(coefficients.dtype))
+    return (coefficients @ basis.flatten(1).to(coefficients.dtype)).view(basis.shape[1:]).T
