@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -37,6 +36,11 @@ class _Look:
 class SdxlDetailer:
     """Implements ``tools.contracts.FaceDetailer``. Every face is repainted, the nearest one as the person."""
 
+    def __init__(self, painter: sdxl.Sdxl, identities: sdxl.IdentityEncoder) -> None:
+        self._painter = painter
+        self._identities = identities
+        self._pipe = _inpainting(painter)
+
     def detail(
         self,
         frames: Sequence[RGBImage],
@@ -60,30 +64,11 @@ class SdxlDetailer:
         for frame, places in zip(frames, spots, strict=True):
             canvas = frame.astype(np.float32)
             for number, spot in places:
-                ended = self._sdxl.each_step(report, total, "repainting faces", before)
+                ended = self._painter.each_step(report, total, "repainting faces", before)
                 paste(canvas, self._repaint(canvas, spot, looks[number == 0], strength, seed + number, ended), spot)
                 before += STEPS
             painted.append(np.rint(canvas).astype(np.uint8))
         return painted
-
-    @cached_property
-    def _sdxl(self) -> sdxl.Sdxl:
-        return sdxl.shared()
-
-    @cached_property
-    def _encoder(self) -> sdxl.IdentityEncoder:
-        encoder: sdxl.IdentityEncoder = registry.create("identity", IDENTITY)
-        return encoder
-
-    @cached_property
-    def _pipe(self) -> StableDiffusionXLInpaintPipeline:
-        pipe = StableDiffusionXLInpaintPipeline(**self._sdxl.components, add_watermarker=False)
-        pipe.set_progress_bar_config(disable=True)
-        # The mask comes in latent cells, and those at its border are soft.
-        pipe.mask_processor = VaeImageProcessor(
-            vae_scale_factor=pipe.vae_scale_factor, do_normalize=False, do_binarize=False, do_convert_grayscale=True
-        )
-        return pipe
 
     def _looks(
         self, reference: Reference, prompt: str, spots: Sequence[Sequence[tuple[int, Spot]]], report: Progress
@@ -92,10 +77,10 @@ class SdxlDetailer:
         looks = {}
         numbers = {number for places in spots for number, _ in places}
         if 0 in numbers:
-            identity = self._encoder.encode([reference], report)
-            looks[True] = _Look(identity, self._sdxl.encode(identity.prompt(prompt)))
+            identity = self._identities.encode([reference], report)
+            looks[True] = _Look(identity, self._painter.encode(identity.prompt(prompt)))
         if numbers - {0}:
-            looks[False] = _Look(None, self._sdxl.encode(prompt))
+            looks[False] = _Look(None, self._painter.encode(prompt))
         return looks
 
     def _repaint(
@@ -106,7 +91,7 @@ class SdxlDetailer:
         cells = whole_cells(spot.work)
         enlarged = crop.resize(spot.work, Image.Resampling.LANCZOS).crop(cells)
         steps = int(STEPS / strength)
-        with sdxl.enough_memory(), self._sdxl.wearing(look.identity):
+        with sdxl.enough_memory(), self._painter.wearing(look.identity):
             painted = self._pipe(
                 **look.prompt.arguments(),
                 image=self._latents(enlarged),
@@ -129,7 +114,7 @@ class SdxlDetailer:
         overflows = vae.config.force_upcast and vae.dtype == torch.float16
         if overflows:
             vae.to(dtype=torch.float32)
-        pixels = self._pipe.image_processor.preprocess(picture).to(self._sdxl.device, vae.dtype)
+        pixels = self._pipe.image_processor.preprocess(picture).to(self._painter.device, vae.dtype)
         latents: torch.Tensor = vae.encode(pixels).latent_dist.mode() * vae.config.scaling_factor
         if overflows:
             vae.to(dtype=torch.float16)
@@ -137,12 +122,26 @@ class SdxlDetailer:
 
     def _mask(self, spot: Spot, cells: Region) -> torch.Tensor:
         """The hard mask, bilinear at the latent's resolution, each value filling its cell; shape (1, 1, h, w)."""
-        cell = self._sdxl.multiple
+        cell = self._painter.multiple
         mask = torch.from_numpy(hard_mask(spot))[None, None]
         coarse = torch.nn.functional.interpolate(
             mask, size=(cells.size.height // cell, cells.size.width // cell), mode="bilinear"
         )
         return coarse.repeat_interleave(cell, dim=2).repeat_interleave(cell, dim=3)
+
+
+def sdxl_detailer() -> SdxlDetailer:
+    return SdxlDetailer(sdxl.shared(), registry.create("identity", IDENTITY))
+
+
+def _inpainting(painter: sdxl.Sdxl) -> StableDiffusionXLInpaintPipeline:
+    pipe = StableDiffusionXLInpaintPipeline(**painter.components, add_watermarker=False)
+    pipe.set_progress_bar_config(disable=True)
+    # The mask comes in latent cells, and those at its border are soft.
+    pipe.mask_processor = VaeImageProcessor(
+        vae_scale_factor=pipe.vae_scale_factor, do_normalize=False, do_binarize=False, do_convert_grayscale=True
+    )
+    return pipe
 
 
 def _spots(frame: RGBImage, faces: Sequence[Face]) -> Iterator[tuple[int, Spot]]:
