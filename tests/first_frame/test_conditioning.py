@@ -81,6 +81,18 @@ def test_the_face_is_softly_cut_along_its_outline():
     assert len(set(edge)) > 5
 
 
+def test_the_softness_of_the_cut_follows_the_size_of_the_face():
+    """15 pixels of blur where the outline's square, 1.6 times its extent, is 512 pixels wide."""
+    points = outlined([(100, 100), (200, 100), (200, 200), (100, 200)])
+    white = Image.new("RGB", (300, 300), "white")
+    row = np.asarray(without_background(white, points))[150, 70:150, 0].astype(float)
+    weights = np.diff(row) / (255 - 127)
+    at = np.arange(len(weights))
+    spread = np.sqrt(weights @ (at - weights @ at) ** 2)
+    assert weights.sum() == 1
+    assert spread == pytest.approx(15 * 160 / 512, abs=0.25)
+
+
 def test_a_crop_rounds_while_its_pasting_truncates():
     """So the face may move by a pixel, as it does in the published procedure."""
     corners = [(100.0, 100.0), (200.0, 100.0), (200.0, 200.0), (100.0, 200.0)]
