@@ -169,6 +169,15 @@ def test_several_faces_are_painted_each_with_a_seed_of_its_own(painting):
     assert np.array_equal(both[feathered_area(RIGHT)], right[feathered_area(RIGHT)])
 
 
+def test_the_place_among_the_faces_is_added_to_the_seed(painting):
+    before, tiny_face = picture(), Box(0, 0, 5, 5)
+    (second,) = painting([before], [[tiny_face, RIGHT]], seed=7)
+    (third,) = painting([before], [[tiny_face, tiny_face, RIGHT]], seed=6)
+    (later,) = painting([before], [[tiny_face, tiny_face, RIGHT]], seed=7)
+    assert np.array_equal(second, third)
+    assert changed(second, later).any()
+
+
 def test_only_the_nearest_face_gets_the_identity(painting, encoder, monkeypatch):
     worn, said = [], []
     wearing, encode = sdxl.Sdxl.wearing, sdxl.Sdxl.encode
@@ -229,7 +238,8 @@ def test_the_noise_is_the_first_draw_of_the_seed(new_detailer):
 
 def test_the_masks_border_cells_are_soft(new_detailer):
     spot = geometry.Spot(geometry.Region(0, 0, 16, 16), geometry.Region(5, 0, 16, 16), geometry.Size(16, 16))
-    mask = new_detailer()._mask(spot, spot.crop)
+    worker = new_detailer()
+    mask = worker._pipe.mask_processor.preprocess(worker._mask(spot, spot.crop), height=16, width=16)
     assert mask[0, 0, 3].tolist() == np.repeat([0, 0, 0.5, 1, 1, 1, 1, 1], 2).tolist()
 
 
