@@ -40,6 +40,7 @@ class NounPhrase:
     """``text`` is without its determiner; ``led_by`` is the preposition or the verb's base right before it, or ``""``.
 
     ``first`` counts tokens from the sentence's start; ``owner`` is the possessive that stood before it.
+    ``start`` and ``end`` are the place of the words in the sentence.
     """
 
     text: str
@@ -47,6 +48,8 @@ class NounPhrase:
     first: int
     owner: str = ""
     determiner: str = ""
+    start: int = 0
+    end: int = 0
 
     @property
     def head(self) -> str:
@@ -224,17 +227,23 @@ def _joins(tokens: Sequence[Token], index: int, words: list[str]) -> bool:
 def noun_phrases(tokens: Sequence[Token]) -> Iterable[NounPhrase]:
     """The noun phrases in order. Verbs, pronouns and adverbs are in none of them."""
     words: list[str] = []
-    first, led_by, owner, determiner = 0, "", "", ""
+    first, last, led_by, owner, determiner = 0, 0, "", "", ""
+
+    def phrase() -> NounPhrase:
+        text = " ".join(words).replace(" ,", ",")
+        return NounPhrase(text, led_by, first, owner, determiner, tokens[first].start, tokens[last].end)
+
     for index, token in enumerate(tokens):
         if token.tag in {"noun", "number"} or (_joins(tokens, index, words)):
             if not words:
                 first = index
             words.append(token.low)
+            last = index
             continue
         if token.tag == "determiner" and words and words[-1] == "of":
             continue
         if words:
-            yield NounPhrase(" ".join(words).replace(" ,", ","), led_by, first, owner, determiner)
+            yield phrase()
             words, led_by, owner, determiner = [], "", "", ""
         if token.tag == "determiner":
             determiner = token.low
@@ -246,4 +255,4 @@ def noun_phrases(tokens: Sequence[Token]) -> Iterable[NounPhrase]:
         elif token.tag == "stop":
             led_by = ""
     if words:
-        yield NounPhrase(" ".join(words), led_by, first, owner, determiner)
+        yield phrase()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -26,11 +26,12 @@ class Shown:
     place_named: bool = False
 
 
-def _role_of(phrase: NounPhrase) -> Role | None:
+def role_of(phrase: NounPhrase) -> Role | None:
     """What a noun phrase shows; ``None`` where a first frame has no use for it."""
     head, text = phrase.head, phrase.text
     words = text.split()
-    if phrase.led_by == "without" or phrase.determiner == "no" or any(is_person(word) for word in words):
+    worn = lexicon("clothes.garments").ends(head)
+    if phrase.led_by == "without" or phrase.determiner == "no" or (any(map(is_person, words)) and not worn):
         return None
     if lexicon("people.crowd", "people.names", "clothes.feet").matches(text):
         return None
@@ -38,7 +39,7 @@ def _role_of(phrase: NounPhrase) -> Role | None:
         return "place"
     if lexicon("face.parts").ends(head):
         return "face" if len(words) > 1 or words[0] in {"freckles", "beard", "moustache", "braids", "dimples"} else None
-    if lexicon("clothes.garments").ends(head) or phrase.led_by == "wear":
+    if worn or phrase.led_by == "wear":
         return "clothing"
     if lexicon("scene.times").ends(head) or lexicon("scene.weathers", "scene.lights").ends(head):
         return "time"
@@ -78,11 +79,11 @@ def _at_rest(text: str) -> str:
     return " ".join(kept)
 
 
-def _inner(phrase: NounPhrase) -> NounPhrase:
+def inner(phrase: NounPhrase) -> NounPhrase:
     """ "the top of the hill" to "the hill": a head that shows nothing gives way to what it is of."""
     head, _, rest = phrase.text.partition(" of ")
     if rest and (lexicon("scene.nothing").ends(head) or lexicon("function.numbers").ends(head)):
-        return _inner(NounPhrase(rest, phrase.led_by, phrase.first, phrase.owner, phrase.determiner))
+        return inner(replace(phrase, text=rest))
     return phrase
 
 
@@ -125,8 +126,8 @@ def shown_in(text: str) -> Shown:
     last: tuple[int, Role] | None = None
     readable = re.sub(r'"[^"]*"', " ", without_framing(text))
     for order, outer in enumerate(noun_phrases(tag(readable))):
-        phrase = _inner(outer)
-        role = _role_of(phrase)
+        phrase = inner(outer)
+        role = role_of(phrase)
         worded = _worded(phrase, role) if role else ""
         if not role or not worded:
             continue
