@@ -9,18 +9,20 @@ from agent.planner.step import Draft, Reading, Step, asking
 from agent.planner.words import said
 from agent.settings import Recipe
 
-_NUMBERS = {word: n for n, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)}
+_NUMBERS = {
+    word: n for n, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)
+}
 _COUNTS = {
     "candidates": ("candidates", 4, "each attempt paints {} first frame{}"),
     "attempts": ("max_attempts", 5, "there are at most {} attempt{}"),
 }
 _CANNOT = {
-    "length": "A follow-up keeps the length and the format of a video. Shall the motion be slower or quicker, or will you "
-    "start a new video with other settings?",
+    "length": "A follow-up keeps the length and the format of a video. Shall the motion be slower or quicker, or will "
+    "you start a new video with other settings?",
     "sound": "Videos here have no sound and no titles. Shall something in the picture change instead: the motion "
     "('let her dance'), the light ('neon lights') or the place ('on a stage')?",
-    "style": "I cannot change the style of the picture. Shall the light change ('at golden hour'), the place ('in Paris') "
-    "or the framing ('closer')?",
+    "style": "I cannot change the style of the picture. Shall the light change ('at golden hour'), the place "
+    "('in Paris') or the framing ('closer')?",
 }
 
 

@@ -13,6 +13,7 @@ from agent.planner.phrases import is_person
 from agent.planner.rewrite import Part
 from agent.planner.step import Draft, Reading, Step, asking
 from agent.planner.subject import with_article
+from agent.planner.verbs import verb
 from agent.planner.words import lexicon, said, said_as
 from tools.contracts import FRAMINGS, Framing
 from tools.framing import framing_of, framing_phrases, reframed
@@ -22,8 +23,12 @@ _INTO = re.compile(
     r"(?:(?:put|place|set|move|take|go|be|happen|happens|happening|take place|takes place|set it|with|somewhere) )*"
     r"(?=(?:in|at|on|to|inside|under|by|near|onto|into|outside)\b)"
 )
+_BECOMES = re.compile(
+    r"^(?:(?:be|is|start|starts|become|turn|turns|go|goes|make it|add|at|in|during|the|a|an|more|with|some|to|back) )+"
+)
 _WEAR = re.compile(
-    r"(?:(?:add|give|wear|wears|wearing|put on|put|dressed in|dress in|dress|in|with|have|has|having|her|him|me|them|change into|"
+    r"(?:(?:add|give|wear|wears|wearing|put on|put|dressed in|dress in|dress|in|with|have|has|having|her|him|me|them|"
+    r"change into|"
     r"be|being|should|get) )*"
 )
 
@@ -60,10 +65,16 @@ def _group(text: str) -> Group | None:
     return next((name for name in _GROUPS if lexicon(f"refine.{name}").matches(text)), None)
 
 
+def _group_of(phrase: str) -> Group | None:
+    """By its last word, but "golden hour light" is a time."""
+    last = _group(phrase.split()[-1])
+    return "clock" if last == "light" and lexicon("refine.clock").matches(phrase) else last or _group(phrase)
+
+
 def light(clause: str, draft: Draft) -> Step | None:
     """A time of day, a season, a weather or a light, in the place of another of its kind."""
     phrase = _lit(clause)
-    group = _group(phrase.split()[-1]) or _group(phrase) if phrase else None
+    group = _group_of(phrase) if phrase else None
     if phrase is None or group is None:
         return None
     return Step("look", f"the scene is now {phrase}", rewrite.relit(draft.text, phrase, lexicon(f"refine.{group}")))
@@ -71,15 +82,11 @@ def light(clause: str, draft: Draft) -> Step | None:
 
 def _lit(clause: str) -> str | None:
     """The light that a clause asks for as it is said after an act: "night" to "at night"."""
-    bare = re.sub(
-        r"^(?:(?:be|is|start|starts|become|turn|turns|go|goes|make it|at|in|during|the|a|an|more|with|some|to|back) )+",
-        "",
-        clause,
-    )
+    bare = _BECOMES.sub("", clause)
     known = said_as("lights").get(clause) or said_as("lights").get(bare)
     if known is not None:
         return known
-    plain = re.sub(r"^(?:be|make it|turn|turns|become|with|is) ", "", clause)
+    plain = re.sub(r"^(?:(?:be|make it|turn|turns|become|with|is|add|more|some) )+", "", clause)
     named = rewrite.parts(plain)
     if len(named) != 1 or named[0].role != "time" or named[0].end != len(plain) or named[0].start > 0:
         return None
@@ -113,8 +120,8 @@ def clothes(clause: str, draft: Draft) -> Step | None:
     for group in (faces, garments):
         if group:
             text = _dressed(replace(draft, text=text), group, _listed(worn, group))
-    verb = "wears" if garments else "has"
-    return Step("look", f"the {draft.presentation} {verb} {_listed(worn, named)}", text)
+    has = "wears" if garments else "has"
+    return Step("look", f"the {draft.presentation} {has} {_listed(worn, named)}", text)
 
 
 def _listed(worn: str, named: list[Part]) -> str:
@@ -159,6 +166,7 @@ def _dressed(draft: Draft, new: list[Part], things: str) -> str:
 
 
 _SIDES = "beside|behind|next to|near|around|with|in front of"
+_ASKS = {"let", "make", "have", "give", "put", "show", "she", "he", "they", "i", "it"}
 _AT = {"in", "at", "on", "inside", "near", "by", "under", "outside", "onto", "over", "above", "beside"}
 
 
@@ -193,27 +201,35 @@ def swapped(clause: str, draft: Draft) -> Step | None:
     patterns = (
         r"(?:replace|swap|exchange|substitute|change|turn|switch) (?P<old>.+?) (?:with|by|for|to|into) (?P<new>.+)",
         r"(?P<new>.+?) (?:instead of|rather than|in place of) (?P<old>.+)",
-        r"(?:make |turn )?(?P<old>(?:the|her|his|my|their) [\w -]+?)(?: should be| must be| could be| to be| to| in| be)? (?P<new>an? .+|[\w-]+)",
+        r"(?:make |turn )?(?P<old>(?:the|her|his|my|their) [\w -]+?)(?: (?:should|must|could|to) be| to| in| be)?"
+        r" (?P<new>an? .+|[\w-]+)",
     )
     found = next((match for pattern in patterns if (match := re.fullmatch(pattern, clause))), None)
     part = find(draft.text, found["old"]) if found else None
-    if found is None or part is None:
+    if found is None or part is None or found["new"].split()[0] in _ASKS:
         return None
-    if found.re.pattern == patterns[-1] and not re.match(r"an? ", found["new"]) and not _describes(found["new"]):
+    if found.re.pattern == patterns[-1] and not re.match(r"an? ", found["new"]) and not describes(found["new"]):
         return None
-    new = _fitting(found["new"], part, draft.text)
+    new = _fitting(_without_act(found["new"], draft), part, draft.text)
     told = f"'{rewrite.bare(new)}' takes the place of '{part.text}'"
     return Step("look" if part.role else "motion", told, rewrite.mended(rewrite.instead_of(draft.text, part, new)))
 
 
-def _describes(words: str) -> bool:
+def _without_act(new: str, draft: Draft) -> str:
+    """The thing alone, where the prompt says the act already: of "read a newspaper" the newspaper."""
+    first, _, rest = new.partition(" ")
+    known = verb(first)
+    return rest if known and rest and rewrite.acting(draft.text, known.base) else new
+
+
+def describes(words: str) -> bool:
     return set(words_of(words)) <= lexicon("clothes.colours", "function.adjectives").entries
 
 
 def _fitting(new: str, part: Part, text: str) -> str:
     """What takes a part's place, with the part's noun where only a colour or the like was said."""
     colours = lexicon("clothes.colours").entries
-    if _describes(new):
+    if describes(new):
         new = f"{new} {' '.join(word for word in part.text.split() if word not in colours)}"
     elif re.match(r"(?:an?|the|her|his|my|their|some|two|three)\s", new):
         return new
@@ -251,8 +267,8 @@ def not_shown(clause: str, draft: Draft) -> Step | None:
             return None
         return asking(
             draft,
-            f"The prompt names no '{named[0].text}', so it cannot be taken out. Shall something else go, or do you want "
-            "another take with a new seed?",
+            f"The prompt names no '{named[0].text}', so it cannot be taken out. Shall something else go, or do you "
+            "want another take with a new seed?",
         )
     shorter = rewrite.without(draft.text, part)
     if shorter is None:
@@ -269,22 +285,19 @@ def beside(clause: str, draft: Draft) -> Step | None:
         clause,
     )
     what = found["what"] if found else clause
-    set_there = re.fullmatch(rf"(?P<what>.+) (?:{_SIDES}) (?:her|him|me|them|it|us|the (?:woman|man|person))", what)
-    what = (
-        f"with {what}" if set_there and not rewrite.parts(what)[:1] == [] and not rewrite.parts(what)[0].lead else what
-    )
     named = rewrite.parts(what)
-    asked = what != clause or what.split()[0] in lexicon("refine.beside").entries
+    if named and not named[0].lead and re.search(rf" (?:{_SIDES}) (?:her|him|me|them|it|us|the (?:wo)?man)$", what):
+        what = f"with {what}"
+        named = rewrite.parts(what)
+    handed = bool(draft.actor) and re.match(r"(?:an?|some|two|three)\s", what) is not None
+    asked = handed or what != clause or what.split()[0] in lexicon("refine.beside").entries
     if not asked or not named or named[0].start > 0:
         return None
     if named[0].role is None and not any(is_person(word) for word in words_of(named[0].text)):
         return None
     led = bool(named[0].lead)
-    return Step(
-        "look",
-        f"{what} is added" if not led else f"'{what}' is added",
-        rewrite.inserted(draft.text, what if led else f"with {what}"),
-    )
+    added = what if led else f"with {what}"
+    return Step("look", f"'{added}' is added", rewrite.inserted(draft.text, added))
 
 
 READINGS: tuple[Reading, ...] = (light, role_played, place)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from agent.planner import rewrite
 from agent.planner.clauses import capital, uncapitalised
 from agent.planner.phrases import tag
+from agent.planner.pronouns import fit_pronouns
 from agent.planner.step import Draft, Reading, Step, asking
 from agent.planner.subject import subject_of
 from agent.planner.verbs import doing, inflected, looks_like_participle, third_person, verb
@@ -16,6 +17,11 @@ from tools.contracts import Presentation
 
 _GENDER: dict[str, Presentation] = {"her": "woman", "she": "woman", "him": "man", "he": "man"}
 _PRONOUN: dict[Presentation, str] = {"woman": "She", "man": "He", "person": "The person"}
+_HOW = re.compile(
+    r"^(?:(?:look|looks|looking|seem|be|become|feel|act|much|even|a bit|a little|a lot|more|very|with|really|so|stand|"
+    r"move) )+"
+)
+_POSSESSIVE: dict[Presentation, str] = {"woman": "her", "man": "his", "person": "their"}
 _MANNER = re.compile(
     r"(?:(?:in|a|as|with|make|it) )*(?P<how>slow[ -]motion|slo-mo|time-?lapse|hand-?held)(?: camera| video| shot)?"
 )
@@ -50,7 +56,8 @@ def _camera_move(clause: str) -> str | None:
     order = f"{base} {rest} "
     of_camera = any(order.startswith(f"{move} ") for move in listed("refine.camera_orders"))
     of_body = re.search(r"\b(?:head|face|body|hips|chin)\b", rest)
-    if not of_camera and not (spoken_of and known) or (of_body and not spoken_of):
+    of_camera = of_camera and not of_body
+    if not of_camera and not (spoken_of and known):
         return None
     return f"{third_person(base)} {rest}".strip()
 
@@ -111,6 +118,12 @@ def _actor(draft: Draft) -> str | None:
     return _name_of_subject(draft) if gender is not None or draft.actor in plain else capital(draft.actor)
 
 
+def _names_another(draft: Draft) -> bool:
+    """Whether somebody is named whom a pronoun of the other gender may mean."""
+    others = subject_of(draft.text, draft.presentation).others
+    return any(other.kind in {"woman", "man", "she", "he"} and other.kind != draft.presentation for other in others)
+
+
 def _does(act: str, person: str = "") -> str:
     """An act in the form that its subject takes: "smile at the dog" to "smiles at the dog"."""
     words = act.split()
@@ -130,6 +143,9 @@ def acted(draft: Draft, act: str) -> Step:
         return Step("motion", f"the {draft.presentation} stands still", rewrite.without_act(draft.text, main))
     text = _in_mood(draft.text, act)
     person = _actor(draft)
+    if not _names_another(draft):
+        act = fit_pronouns(act, draft.presentation, keep_gendered=False)
+    act = re.sub(r"\byour\b", "my" if person == "I" else _POSSESSIVE[draft.presentation], act)
     who = f"the {draft.presentation}" if person in {None, "I"} else uncapitalised(person or "")
     if person is not None:
         return Step("motion", f"{who} {_does(act)}", rewrite.appended(text, f"{person} {_does(act, person)}."))
@@ -151,11 +167,7 @@ def _in_mood(text: str, act: str) -> str:
 
 def manner(clause: str, draft: Draft) -> Step | None:
     """How somebody looks or moves: "happier", "more energetic"."""
-    bare = re.sub(
-        r"^(?:(?:look|looks|looking|seem|be|become|feel|act|much|even|a bit|a little|a lot|more|very|with|really|so|stand|move) )+",
-        "",
-        clause,
-    )
+    bare = _HOW.sub("", clause)
     act = said_as("manners").get(bare)
     return acted(draft, act) if act else None
 
@@ -189,7 +201,8 @@ def _orders(clause: str) -> bool:
     following = tokens[1] if len(tokens) > 1 else None
     if known is None:
         return looks_like_participle(first.low)
-    noun_phrase = following is not None and following.tag == "noun" and known.form in {"base", "third"}
+    described = following is not None and following.tag == "noun" and not rewrite.plural(following.low)
+    noun_phrase = described and known.form in {"base", "third"}
     closed = first.low in lexicon("function.prepositions", "function.adverbs", "function.adjectives").entries
     return known.form != "past" and not noun_phrase and not closed
 
@@ -222,8 +235,8 @@ def not_done(clause: str, draft: Draft) -> Step | None:
     if not rewrite.acting(draft.text, known.base, clause.partition(" ")[2]):
         return asking(
             draft,
-            f"The prompt does not say '{clause}', so it cannot be taken out. What shall the person do instead: stand still, "
-            "look at the camera or walk slowly?",
+            f"The prompt does not say '{clause}', so it cannot be taken out. What shall the person do instead: stand "
+            "still, look at the camera or walk slowly?",
         )
     return Step("motion", f"'{clause}' is left out", rewrite.without_act(draft.text, known.base))
 

@@ -13,11 +13,12 @@ from agent.planner.phrases import Token, noun_phrases, tag
 from agent.planner.scene import Role, inner, role_of
 from agent.planner.subject import subject_of, without_framing
 from agent.planner.verbs import inflected, verb
-from agent.planner.words import Lexicon, lexicon, listed, moods, singular
+from agent.planner.words import Lexicon, either, lexicon, listed, moods, singular
 from tools.contracts import Presentation
 
 _BREAKS = {"as", "while", "when", "then", "but", "because", "until", "so", "before", "after"}
 _TIES = {",", "and", "or", "while", "as", "who", "that", "which", "then", "but"}
+_CARRIES = {"adverb", "pronoun", "verb", "conjunction"}
 _STILL = {"across", "through", "along", "over", "down", "up", "into", "to", "towards", "toward", "past", "around"}
 
 
@@ -38,10 +39,8 @@ class Part:
 
 @cache
 def _lead() -> re.Pattern[str]:
-    def either(*names: str) -> str:
-        return "|".join(re.escape(word) for name in names for word in sorted(listed(name), key=len, reverse=True))
-
-    leads, determiners = either("refine.wearing", "function.prepositions"), either("function.determiners")
+    leads = either(*listed("refine.wearing"), *listed("function.prepositions"))
+    determiners = either(*listed("function.determiners"))
     return re.compile(
         rf"(?:(?<![\w-])(?P<lead>(?:from\s+)?(?:{leads}))\s+)?(?:(?<![\w-])(?:{determiners})\s+)?$",
         re.IGNORECASE,
@@ -191,7 +190,7 @@ def paced(text: str, pace: str) -> str:
     text = text.strip()
     if not pace:
         return text
-    tokens, main = _act(text)
+    _, main = _act(text)
     if main is None:
         return inserted(text, f"moving {pace}")
     auxiliary = main.low in lexicon("verbs.auxiliaries").entries
@@ -243,11 +242,7 @@ def _without_clause(text: str, act: Token) -> str:
     if (main := _act(text)[1]) is not None and main.start == act.start:
         return _stilled(text, tokens, index)
     first = index
-    while (
-        first > 0
-        and tokens[first - 1].tag in {"adverb", "pronoun", "verb", "conjunction"}
-        or (first > 0 and tokens[first - 1].text in _TIES)
-    ):
+    while first > 0 and (tokens[first - 1].tag in _CARRIES or tokens[first - 1].text in _TIES):
         first -= 1
         if tokens[first].text in _TIES and not (first > 0 and tokens[first - 1].text == ","):
             break
@@ -316,7 +311,7 @@ def framed(text: str, framing: str) -> str:
 
 def bare(text: str) -> str:
     """Words without the determiner before them."""
-    return re.sub(rf"^(?:{'|'.join(listed('function.determiners'))})\s+", "", text)
+    return re.sub(rf"^(?:{either(*listed('function.determiners'))})\s+", "", text)
 
 
 def plural(text: str) -> bool:

@@ -81,7 +81,11 @@ def content_words(text: str) -> set[str]:
     """The stems that carry meaning: no small words, no words about the video itself, nobody's name or pronoun."""
     small = lexicon(*_SMALL).entries
     leads = {word for lead in listed("language.leads") for word in lead.split()}
-    words = (word for word in words_of(text) if not {word, singular(word)} & (small | leads))
+    words = (
+        word
+        for word in (each.removesuffix("'s") for each in words_of(text))
+        if not {word, singular(word)} & (small | leads)
+    )
     return {stem(word) for word in words if len(word) > 2}
 
 

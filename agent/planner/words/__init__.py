@@ -83,6 +83,11 @@ def _entries(text: str) -> list[str]:
     return [entry for entry in (" ".join(part.split()) for part in re.split(r"[,\n]", text)) if entry]
 
 
+def either(*words: str) -> str:
+    """A regular expression that matches any of the words, the longest first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
+
+
 @cache
 def lexicon(*names: str) -> Lexicon:
     """The lists named ``file.list``, as one."""
