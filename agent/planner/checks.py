@@ -87,8 +87,10 @@ def _foreign(text: str, context: Context) -> str | None:
 
 
 def _markup(text: str, context: Context) -> str | None:
-    low = text.lower()
-    return first(mark for mark in listed("language.markup") if re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", low))
+    """Words that the user wrote are none: somebody may ask for a sign that says "prompt"."""
+    low, said = text.lower(), set(words_of(context.source))
+    marks = (mark for mark in listed("language.markup") if re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", low))
+    return first(mark for mark in marks if not words_of(mark) or not set(words_of(mark)) <= said)
 
 
 def _unsafe_added(text: str, context: Context) -> str | None:

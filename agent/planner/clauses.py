@@ -12,7 +12,7 @@ from agent.planner.words import lexicon
 
 _SUBORDINATE = {"as", "while", "when", "that", "which", "where", "because", "if", "until", "before", "after", "who"}
 _DRESSED = {"dressed", "disguised", "costumed"}
-_STATES = {"dressed", "covered", "lit", "clad", "surrounded", "dwarfed"}
+_STATES = {"dressed", "wrapped", "bundled", "draped", "covered", "lit", "clad", "surrounded", "dwarfed"}
 _TO_SINGULAR = {"am": "is", "are": "is", "have": "has", "do": "does", "were": "was"}
 _STAND_IN = "A woman"
 """Stands before a predicate while it is read: a person, so that the verb after it is seen as one."""

@@ -122,6 +122,15 @@ def _noun_acts(before: Token, following: str | None, acted: Form | None) -> bool
     return kind == "determiner" or (kind is None and following.isalpha() and verb(following) is None)
 
 
+def _pair_before(tokens: Sequence[Token]) -> bool:
+    """Whether a sentence so far is two things tied by "and", whose verb has no ending: "a woman and a dog"."""
+    end = max((index + 1 for index, token in enumerate(tokens) if token.tag == "stop"), default=0)
+    told = tokens[end:]
+    named = all(token.tag in {"noun", "determiner", "number", "conjunction"} for token in told)
+    describes = lexicon("function.adjectives", "clothes.colours").entries
+    return named and any(token.low == "and" for token in told[:-1]) and told[-1].low not in describes | {"and"}
+
+
 def _finite(word: str, known: Verb, before: Token | None, following: str | None, acted: Form | None) -> bool:
     """Whether a word that can be a base form, third person or past acts here."""
     if before is None or (before.tag == "stop" and acted is None):
@@ -204,6 +213,9 @@ def tag(text: str) -> tuple[Token, ...]:
             kind = "noun" if word[0] == '"' else "stop"
         else:
             kind = _closed_class(word.lower()) or _open_class(word, before, following, acted)
+            known = verb(word)
+            if kind == "noun" and known and known.form == "base" and acted is None and _pair_before(tokens):
+                kind = "noun" if _is_modifier_before(following) else "verb"
         if kind == "verb":
             known = verb(word)
             acted = known.form if known else "third"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from agent.planner.language import ascii_fold
 from agent.planner.phrases import NounPhrase, is_person, noun_phrases, tag
 from agent.planner.subject import without_framing
 from agent.planner.verbs import verb
-from agent.planner.words import implied_places, lexicon, moods
+from agent.planner.words import either, implied_places, lexicon, listed, moods
 
 Role = Literal["face", "clothing", "place", "time", "prop"]
 
@@ -119,12 +119,23 @@ def life_of(text: str) -> str:
     return next(mood.life for mood in moods() if mood.words.matches(text) or not mood.words.entries)
 
 
+@cache
+def _dressed_as() -> re.Pattern[str]:
+    roles = either(*listed("people.roles"))
+    return re.compile(rf"(?i)\b(?:dressed|disguised)(?: up)? as (an? (?:[\w-]+ ){{0,2}}?(?:{roles}))\b")
+
+
+def _costumed(text: str) -> str:
+    """ "dressed as a pirate" as what can be seen of it: "in a pirate costume"."""
+    return _dressed_as().sub(r"in \1 costume", text)
+
+
 @lru_cache(maxsize=64)
 def shown_in(text: str) -> Shown:
     """Read a text; quotations are left out, since a first frame shows no writing."""
     shown = Shown()
     last: tuple[int, Role] | None = None
-    readable = re.sub(r'"[^"]*"', " ", without_framing(text))
+    readable = _costumed(re.sub(r'"[^"]*"', " ", without_framing(text)))
     for order, outer in enumerate(noun_phrases(tag(readable))):
         phrase = inner(outer)
         role = role_of(phrase)
