@@ -12,7 +12,7 @@ SCHEMA = {
             "minItems": 1,
             "maxItems": 3,
         },
-        "prompt": {"type": "string", "pattern": r"^([ -!#-\[\]-~]{1,50}){1,4}$"},
+        "prompt": {"type": "string", "pattern": r"^([ -!#-\[\]-~]{50}){0,3}[ -!#-\[\]-~]{1,50}$"},
         "loosened": {"anyOf": [{"type": "null"}, {"enum": ["framing", "place"]}]},
     },
     "required": ["who", "phrases", "prompt", "loosened"],

@@ -12,6 +12,7 @@ import pytest
 import torch
 from conftest import MESSAGES, SCHEMA
 
+from prompts import shipped
 from tools.errors import BackendError, Cancelled, InputError, Unavailable
 from tools.language.qwen import Qwen
 
@@ -45,6 +46,18 @@ def test_every_answer_is_strict_json_that_the_schema_admits(qwen: Qwen, tiny_qwe
     assert "\n" not in text
     assert "<think>" not in text
     assert "<|" not in text
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("template", [name for name, each in shipped().items() if each.output])
+def test_the_answers_that_planners_ask_for_are_what_their_templates_say(
+    qwen: Qwen, tiny_qwen: Path, template: str, seed: int
+) -> None:
+    asked = shipped()[template]
+    messages = asked.messages(dict.fromkeys(asked.inputs, "A woman walks along the beach."))
+    assert asked.output is not None
+    text = qwen.complete(str(tiny_qwen), messages, asked.output, seed, silent)
+    jsonschema.validate(json.loads(text), asked.output)
 
 
 def test_the_same_seed_gives_the_same_text_and_another_seed_another(qwen: Qwen, tiny_qwen: Path) -> None:

@@ -34,7 +34,7 @@ class Grammars:
         except RuntimeError as error:
             raise InputError(
                 f"The answer's schema cannot be made a grammar ({_first_line(error)}); "
-                "bound strings by nested patterns such as ^([a-z ]{1,100}){1,4}$."
+                "bound strings by nested patterns such as ^([a-z ]{100}){0,3}[a-z ]{1,100}$."
             ) from error
         return Mask(compiled)
 
