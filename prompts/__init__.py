@@ -92,10 +92,16 @@ def _fitting(reading: _Reading, ours: Template) -> Template:
     for field, schema in wanted.items():
         if field not in given and field != "reading":
             reading.refuse(("output", "properties"), f"the output schema lacks the property {field!r}")
-        if field in given and given[field]["type"] != schema["type"]:
+        types = _types(schema)
+        if field in given and given[field]["type"] not in types:
             place = ("output", "properties", field, "type")
-            reading.refuse(place, f"the property {field!r} must be of the type {schema['type']!r}")
+            reading.refuse(place, f"the property {field!r} must be of the type {' or '.join(types)}")
     return template
+
+
+def _types(schema: Mapping[str, Any]) -> list[str]:
+    """What a field may be; a text that is asked for in parts may come whole."""
+    return [schema["type"], "string"] if "pattern" in schema.get("items", {}) else [schema["type"]]
 
 
 class _Reading:

@@ -42,9 +42,26 @@ def _folded(value: object) -> object:
     return "".join(bare).translate({ord("’"): "'"}).strip(" ,.;").lower()
 
 
+def _parted(value: object) -> object:
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _one_text(glue: str) -> BeforeValidator:
+    """Takes a list of strings as one. Lists are asked for, because a grammar is made once for all their items."""
+
+    def joined(value: object) -> object:
+        several = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        return glue.join(value) if several else value  # type: ignore[arg-type]
+
+    return BeforeValidator(joined)
+
+
 Sentence = Annotated[str, BeforeValidator(plain), Field(max_length=300)]
-Prose = Annotated[str, BeforeValidator(plain), Field(min_length=1, max_length=4000)]
+Prose = Annotated[str, BeforeValidator(plain), _one_text(" "), Field(min_length=1, max_length=4000)]
 Phrases = Annotated[str, BeforeValidator(_folded), Field(max_length=1000)]
+
+
+Several = Annotated[list[Phrases], BeforeValidator(_parted)]
 
 
 class Answer(BaseModel):
@@ -58,15 +75,15 @@ class Polished(Answer):
 
 
 class Parsed(Answer):
-    face: list[Phrases]
-    clothing: list[Phrases]
-    environment: list[Phrases]
+    face: Several
+    clothing: Several
+    environment: Several
     framing: Framing
 
 
 class Mended(Answer):
     move: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
-    spatial_prompt: Phrases
+    spatial_prompt: Annotated[Phrases, _one_text(", ")]
 
 
 class NewSetting(Answer):

@@ -24,7 +24,7 @@ TEMPORAL = (
     "Her eyes brighten, and a smile slowly spreads over her face."
 )
 ANSWERS: dict[str, Body] = {
-    "temporal_prompt": {"reading": "a woman walks", "temporal_prompt": TEMPORAL},
+    "temporal_prompt": {"reading": "a woman walks", "temporal_prompt": re.split(r"(?<=\.) ", TEMPORAL)},
     "environment": {
         "face": ["gentle smile"],
         "clothing": ["orange flight suit"],

@@ -27,7 +27,7 @@ required = ["temporal_prompt"]
 
 [output.properties.temporal_prompt]
 type = "string"
-pattern = '^([a-z ]{1,100}){1,4}$'
+pattern = '^([a-z ]{100}){0,3}[a-z ]{1,100}$'
 +++
 Polish this.
 +++
@@ -113,13 +113,19 @@ def test_the_users_own_templates_replace_those_of_the_same_name(tmp_path: Path) 
         ('["temporal_prompt"]', "[]", 9, "required must name every property"),
         ("properties.temporal_prompt", "properties.prompt", 9, "required must name every property"),
         ("pattern = ", "maxLength = 9\npattern = ", 13, "the keyword 'maxLength' is not allowed"),
-        ("pattern = '^([a-z ]{1,100}){1,4}$'", "", 11, "a string must have an enum or a pattern"),
-        ("([a-z ]{1,100}){1,4}", "[a-z ]{1,129}", 13, "one repetition goes to 128 at the most; nest it"),
-        ("([a-z ]{1,100}){1,4}", "[a-z ]+", 13, "must not repeat without an end"),
-        ("([a-z ]{1,100}){1,4}", "[a-z ]{1,}", 13, "must not repeat without an end"),
-        ("([a-z ]{1,100}){1,4}", '[^"]{1,9}', 13, "must list the characters that it allows"),
-        ("([a-z ]{1,100}){1,4}", "([a-z ]{1,100}", 13, "is no regular expression"),
-        ("'^([a-z ]{1,100}){1,4}$'", "'[a-z]{1,9}'", 13, "must begin with ^ and end with $"),
+        ("pattern = '^([a-z ]{100}){0,3}[a-z ]{1,100}$'", "", 11, "a string must have an enum or a pattern"),
+        (
+            "([a-z ]{100}){0,3}[a-z ]{1,100}",
+            "[a-z ]{1,129}",
+            13,
+            "one repetition goes to 128 at the most; nest them as",
+        ),
+        ("([a-z ]{100}){0,3}[a-z ]{1,100}", "([a-z ]{1,100}){1,4}", 13, "the inner one must have a fixed count"),
+        ("([a-z ]{100}){0,3}[a-z ]{1,100}", "[a-z ]+", 13, "must not repeat without an end"),
+        ("([a-z ]{100}){0,3}[a-z ]{1,100}", "[a-z ]{1,}", 13, "must not repeat without an end"),
+        ("([a-z ]{100}){0,3}[a-z ]{1,100}", '[^"]{1,9}', 13, "must list the characters that it allows"),
+        ("([a-z ]{100}){0,3}[a-z ]{1,100}", "([a-z ]{1,100}", 13, "is no regular expression"),
+        ("'^([a-z ]{100}){0,3}[a-z ]{1,100}$'", "'[a-z]{1,9}'", 13, "must begin with ^ and end with $"),
         ("Polish this.", "Polish {{ prompt }}.", 15, "the system part is the same in every call"),
         ("Polish this.", "", 15, "must both have text"),
         ("{{ prompt }}", "{{ longest }}", 17, "{{ longest }} is not among the inputs"),
@@ -147,7 +153,7 @@ def test_a_template_without_an_output_schema_or_without_a_field_is_refused(tmp_p
     with pytest.raises(InputError, match="lacks the property 'temporal_prompt'"):
         templates(tmp_path)
     own(tmp_path, OWN.replace('type = "string"\npattern', 'type = "boolean"\n#'))
-    with pytest.raises(InputError, match="line 12: the property 'temporal_prompt' must be of the type 'string'"):
+    with pytest.raises(InputError, match="line 12: the property 'temporal_prompt' must be of the type array or string"):
         templates(tmp_path)
 
 
