@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import torch
-from conftest import MESSAGES, SCHEMA
+from conversation import MESSAGES, SCHEMA
 
 from prompts import shipped
 from tools.errors import BackendError, Cancelled, InputError, Unavailable

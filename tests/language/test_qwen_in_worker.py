@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import MESSAGES, SCHEMA
+from conversation import MESSAGES, SCHEMA
 
 from tools.errors import Cancelled, Unavailable
 from tools.pools import CallKey
