@@ -190,7 +190,11 @@ def table(found: Mapping[str, Measured | str]) -> str:
                 lines.append(f"{kind + ' ' + code:32}{cells}")
     for name, each in told.items():
         total = sum(each.ended.values())
-        ended = ", ".join(f"{who} {100 * count / total:.1f} %" for who, count in each.ended.most_common())
+        kinds = Counter[str]()
+        for who, count in each.ended.items():
+            why, found_there, _ = who.partition(": ")
+            kinds[f"{why})" if found_there else who] += count
+        ended = ", ".join(f"{who} {100 * count / total:.1f} %" for who, count in kinds.most_common())
         cost = f"{statistics.median(each.seconds):.4f} s a call, p95 {p95(each.seconds):.4f}" if each.seconds else ""
         tokens = (
             f"; {statistics.median(each.tokens):.0f} tokens a call, p95 {p95(each.tokens):.0f}" if each.tokens else ""
