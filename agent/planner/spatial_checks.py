@@ -91,7 +91,9 @@ def _other_person(text: str, context: Context) -> str | None:
     return first(
         word
         for word, following in zip(words, [*words, ""][1:], strict=True)
-        if is_person(word) and word not in allowed and singular(word) not in allowed
+        if is_person(word)
+        and word not in allowed
+        and singular(word) not in allowed
         # a "pirate costume" is no pirate
         and following not in lexicon("clothes.garments")
     )
