@@ -5,14 +5,21 @@ BIN    := $(VENV)/bin
 
 .PHONY: env demo test check fix docs clean
 
-env: $(VENV)/.ready ## the environment, made once and again when pyproject.toml or constraints.txt change
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-$(VENV)/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+env: $(VENV)/.ready ## the environment to work in, made again when pyproject.toml or constraints.txt change
+
+$(VENV)/.ready: $(VENV)/.usable
+	$(INSTALL) -e '.[dev]'
 	touch $@
 
-demo: env ## a video of the person in examples/astronaut.jpg, with its scores
+# What users need, and no more: the demo installs no torch.
+$(VENV)/.usable: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e .
+	touch $@
+
+demo: $(VENV)/.usable ## a video of the person in examples/astronaut.jpg, with its scores
 	$(BIN)/steadface generate --reference examples/astronaut.jpg --consent licensed --out demo \
 		--prompt "A woman, in an orange flight suit, walks across the launch pad at dawn, smiling as she looks up at the rocket."
 

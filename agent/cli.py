@@ -24,6 +24,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+planner = typer.Typer(help="The planner's language model.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(planner, name="planner")
+
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 
@@ -113,6 +116,31 @@ def serve(context: typer.Context) -> None:
     from agent.serving.serve import main
 
     main(context.args)
+
+
+@planner.command("serve")
+def serve_planner(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8000,
+    show: Annotated[bool, typer.Option("--print", help="Print vLLM's command line and start nothing.")] = False,
+) -> None:
+    """Serve the planner's model with vLLM on this machine, until Ctrl-C."""
+    with _told_plainly():
+        import shlex
+
+        from agent.planner import serving
+        from agent.settings import load_settings
+
+        settings = load_settings()
+        model = settings.planner_model
+        if show:
+            print(shlex.join(serving.command(model, port, serving.visible_gpus())))  # noqa: T201 - the result
+            return
+
+        def ready() -> None:
+            _say("The planner's server answers; it ends with Ctrl-C. Set this where Steadface runs:")
+            print(f"STEADFACE_PLANNER=qwen STEADFACE_PLANNER_URL={serving.url(port)}", flush=True)  # noqa: T201
+
+        serving.serve(model, port, settings.planner_key, settings.home, _say, ready)
 
 
 @contextmanager

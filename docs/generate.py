@@ -139,10 +139,15 @@ def _preset(name: str) -> str:
 
 
 def _commands() -> str:
-    overview = _help()
-    words = re.findall(r"^  ([a-z-]+)  ", overview.partition("Commands:")[2], re.MULTILINE)
-    parts = [f"## steadface {word}\n\n```text\n{_help(word)}\n```\n" for word in words]
-    return "\n".join([CLI_HEAD, f"```text\n{overview}\n```\n", *parts])
+    return "\n".join([CLI_HEAD, *_pages()])
+
+
+def _pages(*words: str) -> list[str]:
+    """The help of a command and of those below it."""
+    told = _help(*words)
+    heading = f"{'#' * (len(words) + 1)} steadface {' '.join(words)}\n\n" if words else ""
+    below = re.findall(r"^  ([a-z-]+)  ", told.partition("Commands:")[2], re.MULTILINE)
+    return [f"{heading}```text\n{told}\n```\n", *(page for word in below for page in _pages(*words, word))]
 
 
 def _help(*words: str) -> str:

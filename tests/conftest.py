@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import runpy
 import sys
 import tempfile
 from collections.abc import Generator
@@ -71,3 +72,11 @@ def instant(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Modu
     memory.mkdir()
     monkeypatch.setenv("INSTANT_MEMORY", str(memory))
     return sys.modules.get("instant") or importlib.import_module("instant")
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a Qwen3 with random weights; tests change copies of it only."""
+    build = runpy.run_path(str(Path(__file__).parent / "language" / "tiny_qwen.py"))["build"]
+    built: Path = build(tmp_path_factory.mktemp("tiny-qwen3"))
+    return built

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.planner.language import is_english, read, words_of
 from agent.planner.verbs import verb
@@ -23,7 +24,8 @@ class Context:
     ``english`` is false where the source is passed through unread: then only the checks of shape apply.
     ``previous`` are the spatial prompts already tried. ``loosened`` are the groups of the user's words that a
     revision has given up: "framing", "clothes", "place". ``trigger`` are the first-frame model's own words, which
-    code adds after the checks; their tokens count.
+    code adds after the checks; their tokens count. With ``static_appearance`` "drop" a temporal prompt may leave out
+    what it says of face and clothes.
     """
 
     source: str
@@ -32,6 +34,7 @@ class Context:
     previous: tuple[str, ...] = ()
     loosened: frozenset[str] = frozenset()
     trigger: str = "fcsks fxhks fhyks"
+    static_appearance: Literal["keep", "drop"] = "keep"
 
     @property
     def text(self) -> str:
@@ -84,8 +87,10 @@ def _foreign(text: str, context: Context) -> str | None:
 
 
 def _markup(text: str, context: Context) -> str | None:
-    low = text.lower()
-    return first(mark for mark in listed("language.markup") if re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", low))
+    """Words that the user wrote are none: somebody may ask for a sign that says "prompt"."""
+    low, said = text.lower(), set(words_of(context.source))
+    marks = (mark for mark in listed("language.markup") if re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", low))
+    return first(mark for mark in marks if not words_of(mark) or not set(words_of(mark)) <= said)
 
 
 def _unsafe_added(text: str, context: Context) -> str | None:

@@ -11,7 +11,8 @@ from agent.planner.verbs import doing, looks_like_participle, third_person
 from agent.planner.words import lexicon
 
 _SUBORDINATE = {"as", "while", "when", "that", "which", "where", "because", "if", "until", "before", "after", "who"}
-_STATES = {"dressed", "covered", "lit", "clad", "surrounded", "dwarfed"}
+_DRESSED = {"dressed", "disguised", "costumed"}
+_STATES = {"dressed", "wrapped", "bundled", "draped", "covered", "lit", "clad", "surrounded", "dwarfed"}
 _TO_SINGULAR = {"am": "is", "are": "is", "have": "has", "do": "does", "were": "was"}
 _STAND_IN = "A woman"
 """Stands before a predicate while it is read: a person, so that the verb after it is seen as one."""
@@ -44,7 +45,7 @@ def main_verb(tokens: Sequence[Token]) -> Token | None:
     for index, token in enumerate(tokens):
         if token.tag == "stop":
             inside = relative = False
-        if token.low in _SUBORDINATE and index > 1:
+        if token.low in _SUBORDINATE and index > 1 and tokens[index - 1].low not in _DRESSED:
             relative = token.low in {"who", "that", "which"}
             inside = not relative
             continue

@@ -10,6 +10,8 @@ from functools import lru_cache
 from agent.planner.words import lexicon, listed
 from tools.framing import framing_of
 
+NOT_ENGLISH = "The prompt is not in English, which the rule-based planner reads; it was passed through as it is."
+
 _PLAIN = str.maketrans(
     {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "…": ".", "–": ",", "—": ","}
 )
@@ -141,7 +143,5 @@ def read(prompt: str) -> Source:
     english = is_english(plain)
     plain = _no_request(plain) if english else plain
     if not english:
-        notes.append(
-            "The prompt is not in English, which the rule-based planner reads; it was passed through as it is."
-        )
+        notes.append(NOT_ENGLISH)
     return Source(plain, english, tuple(notes))

@@ -40,6 +40,7 @@ class NounPhrase:
     """``text`` is without its determiner; ``led_by`` is the preposition or the verb's base right before it, or ``""``.
 
     ``first`` counts tokens from the sentence's start; ``owner`` is the possessive that stood before it.
+    ``start`` and ``end`` are the place of the words in the sentence.
     """
 
     text: str
@@ -47,6 +48,8 @@ class NounPhrase:
     first: int
     owner: str = ""
     determiner: str = ""
+    start: int = 0
+    end: int = 0
 
     @property
     def head(self) -> str:
@@ -117,6 +120,15 @@ def _noun_acts(before: Token, following: str | None, acted: Form | None) -> bool
         return False
     kind = _closed_class(following)
     return kind == "determiner" or (kind is None and following.isalpha() and verb(following) is None)
+
+
+def _pair_before(tokens: Sequence[Token]) -> bool:
+    """Whether a sentence so far is two things tied by "and", whose verb has no ending: "a woman and a dog"."""
+    end = max((index + 1 for index, token in enumerate(tokens) if token.tag == "stop"), default=0)
+    told = tokens[end:]
+    named = all(token.tag in {"noun", "determiner", "number", "conjunction"} for token in told)
+    describes = lexicon("function.adjectives", "clothes.colours").entries
+    return named and any(token.low == "and" for token in told[:-1]) and told[-1].low not in describes | {"and"}
 
 
 def _finite(word: str, known: Verb, before: Token | None, following: str | None, acted: Form | None) -> bool:
@@ -201,6 +213,9 @@ def tag(text: str) -> tuple[Token, ...]:
             kind = "noun" if word[0] == '"' else "stop"
         else:
             kind = _closed_class(word.lower()) or _open_class(word, before, following, acted)
+            known = verb(word)
+            if kind == "noun" and known and known.form == "base" and acted is None and _pair_before(tokens):
+                kind = "noun" if _is_modifier_before(following) else "verb"
         if kind == "verb":
             known = verb(word)
             acted = known.form if known else "third"
@@ -224,17 +239,23 @@ def _joins(tokens: Sequence[Token], index: int, words: list[str]) -> bool:
 def noun_phrases(tokens: Sequence[Token]) -> Iterable[NounPhrase]:
     """The noun phrases in order. Verbs, pronouns and adverbs are in none of them."""
     words: list[str] = []
-    first, led_by, owner, determiner = 0, "", "", ""
+    first, last, led_by, owner, determiner = 0, 0, "", "", ""
+
+    def phrase() -> NounPhrase:
+        text = " ".join(words).replace(" ,", ",")
+        return NounPhrase(text, led_by, first, owner, determiner, tokens[first].start, tokens[last].end)
+
     for index, token in enumerate(tokens):
         if token.tag in {"noun", "number"} or (_joins(tokens, index, words)):
             if not words:
                 first = index
             words.append(token.low)
+            last = index
             continue
         if token.tag == "determiner" and words and words[-1] == "of":
             continue
         if words:
-            yield NounPhrase(" ".join(words).replace(" ,", ","), led_by, first, owner, determiner)
+            yield phrase()
             words, led_by, owner, determiner = [], "", "", ""
         if token.tag == "determiner":
             determiner = token.low
@@ -246,4 +267,4 @@ def noun_phrases(tokens: Sequence[Token]) -> Iterable[NounPhrase]:
         elif token.tag == "stop":
             led_by = ""
     if words:
-        yield NounPhrase(" ".join(words), led_by, first, owner, determiner)
+        yield phrase()

@@ -7,7 +7,8 @@ from typing import Literal
 
 from agent.planner.desk import Desk
 from agent.planner.language import Source, read
-from agent.planner.protocol import Plan, Revision, Tried
+from agent.planner.protocol import Plan, Refinement, Revision, Tried
+from agent.planner.refine import refined
 from agent.planner.revise import revised
 from agent.planner.scene import shown_in
 from agent.planner.spatial import framing_words, spatial_prompt
@@ -58,6 +59,9 @@ class RulePlanner:
         self, prompt: str, plan: Plan, history: Sequence[Tried], presentation: Presentation, seed: int
     ) -> Revision:
         return revised(read(prompt), plan, history, presentation)
+
+    def refine(self, instruction: str, prompt: str, plan: Plan, presentation: Presentation, seed: int) -> Refinement:
+        return refined(instruction, prompt, plan, presentation, lambda text: self.decouple(text, presentation, seed))
 
     def _temporal(self, source: Source, subject: Subject, presentation: Presentation) -> str:
         """The polished prompt; where a sentence defeats the rules, the source whole, behind a plain opening."""

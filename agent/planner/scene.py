@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from typing import Literal
 
 from agent.planner.language import ascii_fold
 from agent.planner.phrases import NounPhrase, is_person, noun_phrases, tag
 from agent.planner.subject import without_framing
 from agent.planner.verbs import verb
-from agent.planner.words import implied_places, lexicon, moods
+from agent.planner.words import either, implied_places, lexicon, listed, moods
 
 Role = Literal["face", "clothing", "place", "time", "prop"]
 
@@ -26,11 +26,12 @@ class Shown:
     place_named: bool = False
 
 
-def _role_of(phrase: NounPhrase) -> Role | None:
+def role_of(phrase: NounPhrase) -> Role | None:
     """What a noun phrase shows; ``None`` where a first frame has no use for it."""
     head, text = phrase.head, phrase.text
     words = text.split()
-    if phrase.led_by == "without" or phrase.determiner == "no" or any(is_person(word) for word in words):
+    worn = lexicon("clothes.garments").ends(head)
+    if phrase.led_by == "without" or phrase.determiner == "no" or (any(map(is_person, words)) and not worn):
         return None
     if lexicon("people.crowd", "people.names", "clothes.feet").matches(text):
         return None
@@ -38,7 +39,7 @@ def _role_of(phrase: NounPhrase) -> Role | None:
         return "place"
     if lexicon("face.parts").ends(head):
         return "face" if len(words) > 1 or words[0] in {"freckles", "beard", "moustache", "braids", "dimples"} else None
-    if lexicon("clothes.garments").ends(head) or phrase.led_by == "wear":
+    if worn or phrase.led_by == "wear":
         return "clothing"
     if lexicon("scene.times").ends(head) or lexicon("scene.weathers", "scene.lights").ends(head):
         return "time"
@@ -78,11 +79,11 @@ def _at_rest(text: str) -> str:
     return " ".join(kept)
 
 
-def _inner(phrase: NounPhrase) -> NounPhrase:
+def inner(phrase: NounPhrase) -> NounPhrase:
     """ "the top of the hill" to "the hill": a head that shows nothing gives way to what it is of."""
     head, _, rest = phrase.text.partition(" of ")
     if rest and (lexicon("scene.nothing").ends(head) or lexicon("function.numbers").ends(head)):
-        return _inner(NounPhrase(rest, phrase.led_by, phrase.first, phrase.owner, phrase.determiner))
+        return inner(replace(phrase, text=rest))
     return phrase
 
 
@@ -118,15 +119,26 @@ def life_of(text: str) -> str:
     return next(mood.life for mood in moods() if mood.words.matches(text) or not mood.words.entries)
 
 
+@cache
+def _dressed_as() -> re.Pattern[str]:
+    roles = either(*listed("people.roles"))
+    return re.compile(rf"(?i)\b(?:dressed|disguised)(?: up)? as (an? (?:[\w-]+ ){{0,2}}?(?:{roles}))\b")
+
+
+def _costumed(text: str) -> str:
+    """ "dressed as a pirate" as what can be seen of it: "in a pirate costume"."""
+    return _dressed_as().sub(r"in \1 costume", text)
+
+
 @lru_cache(maxsize=64)
 def shown_in(text: str) -> Shown:
     """Read a text; quotations are left out, since a first frame shows no writing."""
     shown = Shown()
     last: tuple[int, Role] | None = None
-    readable = re.sub(r'"[^"]*"', " ", without_framing(text))
+    readable = _costumed(re.sub(r'"[^"]*"', " ", without_framing(text)))
     for order, outer in enumerate(noun_phrases(tag(readable))):
-        phrase = _inner(outer)
-        role = _role_of(phrase)
+        phrase = inner(outer)
+        role = role_of(phrase)
         worded = _worded(phrase, role) if role else ""
         if not role or not worded:
             continue

@@ -15,6 +15,9 @@ from tools.framing import framing_phrases
 LONGEST = 36
 """Words of a first spatial prompt: room for a revision within CLIP's 77 tokens, and one changed word still counts."""
 
+MOST_CHOSEN = 9
+"""Comma phrases between the subject, with what the user's own noun adds, and the framing: 12 in all."""
+
 UNREAD_TOKENS = 32
 """CLIP tokens of a source in another language; half of what there is, the rest is for what revisions add."""
 
@@ -46,7 +49,10 @@ def _chosen(shown: Shown, look: str, context: Context) -> list[str]:
             if index == 0 or size <= room - keeps_room:
                 chosen.append(phrase)
                 room -= size
-    return chosen[:9]
+    # a phrase such as "cold, bright morning" counts twice
+    while joined(chosen).count(",") >= MOST_CHOSEN:
+        chosen.pop()
+    return chosen
 
 
 def spatial_prompt(source: Source, subject: Subject, presentation: Presentation) -> str:

@@ -87,10 +87,15 @@ def _motion(text: str, context: Context) -> str | None:
 def _other_person(text: str, context: Context) -> str | None:
     own = subject_of(context.text, context.presentation).own_nouns
     allowed = {context.presentation, *own}
+    words = words_of(text.replace("-", " "))
     return first(
         word
-        for word in words_of(text.replace("-", " "))
-        if is_person(word) and word not in allowed and singular(word) not in allowed
+        for word, following in zip(words, [*words, ""][1:], strict=True)
+        if is_person(word)
+        and word not in allowed
+        and singular(word) not in allowed
+        # a "pirate costume" is no pirate
+        and following not in lexicon("clothes.garments")
     )
 
 

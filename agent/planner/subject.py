@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from agent.planner.language import read
@@ -114,8 +115,10 @@ def _mention(tokens: Sequence[Token], index: int, kind: Kind) -> Mention:
 
 
 def _is_likeness(tokens: Sequence[Token], index: int) -> bool:
-    """Whether a person is only what somebody is like: "like a superhero"."""
-    return any(token.low == "like" for token in tokens[max(0, index - 3) : index])
+    """Whether a person is only what somebody is like: "like a superhero", "dressed as a pirate"."""
+    before = tokens[max(0, index - 4) : index]
+    dressed = any(a.low in {"dressed", "disguised"} and b.low == "as" for a, b in pairwise(before))
+    return dressed or any(token.low == "like" for token in before[-3:])
 
 
 def mentions(text: str) -> list[Mention]:

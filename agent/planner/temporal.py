@@ -22,6 +22,10 @@ _ENDS_OPEN = re.compile(
 )
 
 
+_PRESENTS = re.compile(r"(?i)(?:^|[\s,]+)(?:(?:and|where|but)\s+)?(?:it|this|that|here)(?:\s+(?:is|was)|'s)$")
+"""What introduces the subject without saying more: "…, and it is" before "me"."""
+
+
 @dataclass(frozen=True)
 class _Opening:
     """The sentence with the subject in it, cut at the subject: what stood before, and what the subject does."""
@@ -36,7 +40,7 @@ def _opening_of(sentence: str, at: int, until: int) -> _Opening:
 
 def _whole(opening: _Opening, subject: str, target: str, agree: bool) -> str:
     """The sentence turned so that the subject comes first; nothing that stood before it is lost."""
-    before, after = opening.before, opening.after
+    before, after = _PRESENTS.sub("", opening.before), opening.after
     after = re.sub(r"^\s*(?:as|while)\s+(?:she|he|they|i|the (?:woman|man|person))\s+", " ", after) if before else after
     if not before.strip(" ,"):
         return predicate(subject, after, agree)

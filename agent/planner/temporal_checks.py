@@ -7,6 +7,7 @@ import re
 from agent.planner.checks import BOTH, Check, Context, first, holds, stem
 from agent.planner.language import numbers, quoted, sentences, words_of
 from agent.planner.phrases import tag
+from agent.planner.scene import shown_in
 from agent.planner.subject import mentions, subject_of, without_framing
 from agent.planner.verbs import verb
 from agent.planner.words import lexicon, listed, singular
@@ -80,12 +81,19 @@ def content_words(text: str) -> set[str]:
     """The stems that carry meaning: no small words, no words about the video itself, nobody's name or pronoun."""
     small = lexicon(*_SMALL).entries
     leads = {word for lead in listed("language.leads") for word in lead.split()}
-    words = (word for word in words_of(text) if not {word, singular(word)} & (small | leads))
+    words = (
+        word
+        for word in (each.removesuffix("'s") for each in words_of(text))
+        if not {word, singular(word)} & (small | leads)
+    )
     return {stem(word) for word in words if len(word) > 2}
 
 
 def _content_lost(text: str, context: Context) -> str | None:
     wanted, kept = content_words(context.text), content_words(text) | {stem(word) for word in words_of(text)}
+    if context.static_appearance == "drop":
+        shown = shown_in(context.text)
+        wanted -= content_words(" ".join([*shown.face, *shown.clothing]))
     lost = sorted(wanted - kept)
     return ", ".join(lost) if context.readable and wanted and 1 - len(lost) / len(wanted) < LEAST_RECALL else None
 

@@ -73,6 +73,21 @@ def doing(participle: str) -> str:
     return third_person(known.base) if known else f"is {participle}"
 
 
+@cache
+def _inflected() -> dict[Verb, str]:
+    return {known: word for word, known in reversed(_forms().items())}
+
+
+def inflected(base: str, form: Form) -> str:
+    """A verb's form: ``run`` and ``ing`` to ``running``, for verbs that are not listed too."""
+    if form == "base":
+        return base
+    if form == "third":
+        return third_person(base)
+    ing, past = _regular(base)
+    return _inflected().get(Verb(base, form)) or (ing if form == "ing" else past)
+
+
 def forms_of(bases: Iterator[str] | tuple[str, ...]) -> frozenset[str]:
     """Every form of the verbs with these bases."""
     wanted = set(bases)

@@ -58,13 +58,13 @@ def assert_sound(prompt: str, plan: Plan, presentation: Presentation) -> None:
     assert check_temporal(plan.temporal_prompt, context) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(anything, presentations)
 def test_no_plan_holds_what_a_validator_refuses(prompt: str, presentation: Presentation) -> None:
     assert_sound(prompt, PLANNER.decouple(prompt, presentation, 1), presentation)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(prompts(), presentations)
 def test_the_same_prompt_gives_the_same_plan_whatever_the_seed(prompt: str, presentation: Presentation) -> None:
     assert PLANNER.decouple(prompt, presentation, 1) == PLANNER.decouple(prompt, presentation, 2)
@@ -78,7 +78,7 @@ def test_a_spatial_prompt_ends_with_its_only_framing_phrase(prompt: str, present
     assert framing_of(plan.spatial_prompt) == plan.framing
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(anything, presentations, st.lists(st.sampled_from(CAUSES), min_size=12, max_size=14))
 def test_no_revision_repeats_a_prompt_and_none_is_refused(
     prompt: str, presentation: Presentation, causes: list[Cause]

@@ -247,7 +247,10 @@ class MakeContactSheet(Request):
 
 
 class ChatReply(Message):
+    """``seconds`` is what the answer took; loading the model does not count."""
+
     text: str
+    seconds: float
 
 
 class CompleteChat(Request):
@@ -261,6 +264,7 @@ class CompleteChat(Request):
     messages: list[dict[str, str]]
     answer_schema: dict[str, Any]
     seed: int
+    seconds: int = Field(600, description="for the answer, once the model is loaded; then the call fails")
     backend: str
 
 

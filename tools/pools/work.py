@@ -24,6 +24,7 @@ from tools.errors import BackendError, InputError, Unavailable
 from tools.faces.reference import annotate, choose_face, left_to_right
 from tools.pools import calls
 from tools.pools.bench import Bench, Operation
+from tools.pools.clock import Clock
 
 SHEET_BYTES = 300_000
 SHEET_TILES = 9
@@ -175,10 +176,9 @@ def make_contact_sheet(request: calls.MakeContactSheet, bench: Bench) -> calls.S
 
 
 def complete_chat(request: calls.CompleteChat, bench: Bench) -> calls.ChatReply:
-    model = bench.backend("language", request.backend)
-    return calls.ChatReply(
-        text=model.complete(request.model, request.messages, request.answer_schema, request.seed, bench.report)
-    )
+    model, clock = bench.backend("language", request.backend), Clock(request.seconds, bench.report)
+    text = model.complete(request.model, request.messages, request.answer_schema, request.seed, clock.report)
+    return calls.ChatReply(text=text, seconds=clock.seconds)
 
 
 def check_backends(request: calls.CheckBackends, bench: Bench) -> calls.CheckReply:

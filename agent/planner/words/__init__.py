@@ -43,11 +43,15 @@ class Lexicon:
 
 
 class Mood(NamedTuple):
-    """What words of a prompt show on a face: in the first frame (``look``) and over time (``life``)."""
+    """What words of a prompt show on a face: in the first frame (``look``) and over time (``life``).
+
+    ``emotion`` is false where the words name an act that only goes along with such a face.
+    """
 
     words: Lexicon
     look: str
     life: str
+    emotion: bool
 
 
 _PLURALS = {
@@ -79,6 +83,11 @@ def _entries(text: str) -> list[str]:
     return [entry for entry in (" ".join(part.split()) for part in re.split(r"[,\n]", text)) if entry]
 
 
+def either(*words: str) -> str:
+    """A regular expression that matches any of the words, the longest first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
+
+
 @cache
 def lexicon(*names: str) -> Lexicon:
     """The lists named ``file.list``, as one."""
@@ -100,7 +109,8 @@ def listed(name: str) -> tuple[str, ...]:
 def moods() -> tuple[Mood, ...]:
     """Every mood in order; the last has no words and fits any prompt."""
     return tuple(
-        Mood(Lexicon(frozenset(_entries(row["words"]))), row["look"], row["life"]) for row in _table("face")["moods"]
+        Mood(Lexicon(frozenset(_entries(row["words"]))), row["look"], row["life"], row.get("emotion", True))
+        for row in _table("face")["moods"]
     )
 
 
@@ -120,3 +130,19 @@ def lifted_covers() -> tuple[tuple[Lexicon, str], ...]:
 def because() -> dict[str, str]:
     """The reason that a user is told, by the cause of a diagnosis."""
     return dict(_table("revision")["because"])
+
+
+@cache
+def said_as(name: str) -> dict[str, str]:
+    """How a word is said, of a table of ``refine``: each key lists words, and ``{}`` in its value stands for them."""
+    return {word: value.format(word) for words, value in _table("refine")[name].items() for word in _entries(words)}
+
+
+@cache
+def _clauses(name: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern) for pattern in _table("refine")["clauses"][name])
+
+
+def said(name: str, clause: str) -> re.Match[str] | None:
+    """What the patterns ``clauses.name`` of ``refine`` find in a clause that is one of them; else ``None``."""
+    return next((found for pattern in _clauses(name) if (found := pattern.fullmatch(clause))), None)

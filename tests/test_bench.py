@@ -1,0 +1,57 @@
+"""The benches of planning run, on a few prompts and on backends that answer at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCH = Path(__file__).parents[1] / "bench"
+
+
+def run(name: str, *arguments: str) -> str:
+    command = [sys.executable, str(BENCH / name), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_sixty_prompts_and_fifty_hard_ones_are_shipped() -> None:
+    counts = {
+        name: sum(1 for line in (BENCH / name).read_text("utf-8").splitlines() if not line.startswith("#"))
+        for name in ("prompts.txt", "hard_prompts.txt")
+    }
+    assert counts == {"prompts.txt": 60, "hard_prompts.txt": 50}
+
+
+def test_the_rules_pass_every_check_of_every_shipped_prompt_at_the_first_try(tmp_path: Path) -> None:
+    run("planner.py", "--planner", "rules", "--out", str(tmp_path / "measured.json"))
+    measured = json.loads((tmp_path / "measured.json").read_text())["rules"]
+    assert measured["asked"] == {"temporal": 60, "spatial": 60}
+    assert measured["refused"] == {}
+
+
+def test_a_planner_that_cannot_be_asked_is_said_to_be_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = run("planner.py", "--planner", "rules", "qwen", "--limit", "2")
+    assert "qwen: not configured" in told
+    monkeypatch.setenv("STEADFACE_PLANNER_URL", "http://127.0.0.1:9/v1")
+    assert "qwen: rules (" in run("planner.py", "--planner", "qwen", "--limit", "2")
+
+
+def test_revising_and_reseeding_are_told_side_by_side_under_the_word_simulation(instant: ModuleType) -> None:
+    told = run("revise_vs_reseed.py", "--prompts", "2").splitlines()
+    assert told[0] == "preview, a simulation: says nothing about models"
+    assert [line.split()[0] for line in told[-2:]] == ["revise", "re-seed"]
+    assert all("2 of 2 (100 %)" in line for line in told[-2:])
+
+
+def test_both_sides_spend_the_same_batches_where_nothing_passes(
+    instant: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEADFACE_FIRST_FRAME_THRESHOLD", "0.99")
+    told = run("revise_vs_reseed.py", "--prompts", "1", "--planner", "rules").splitlines()
+    assert all("0 of 1 (0 %)" in line and " 3.00 " in line for line in told[-2:])

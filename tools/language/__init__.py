@@ -1,0 +1,1 @@
+"""Language models in process, whose answers are held to a schema."""
