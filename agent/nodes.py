@@ -155,14 +155,16 @@ def revise_spatial_prompt(state: State, context: Context, tools: Tools) -> Updat
         _reference(state).presentation,
         derive_seed(context.request.seed, "revise", _attempt_number(state)),
     )
+    templates = {**state["plan"]["templates"], **revision.templates}
     return {
+        "plan": {**state["plan"], "templates": templates},
         "next_batch": NextBatch(
             spatial_prompt=revision.spatial_prompt,
             framing=revision.framing,
             move=revision.move,
             planner=revision.planner,
             loosened=revision.loosened,
-        )
+        ),
     }
 
 

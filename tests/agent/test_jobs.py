@@ -68,9 +68,10 @@ def test_a_failing_first_frame_is_reseeded_once_then_revised(engine):
 
 
 def test_a_measured_cause_is_revised_at_once(engine):
-    attempts = report_of(run(engine, "side=20 then similarity=0.8"))["attempts"]
-    assert [attempt["move"] for attempt in attempts] == ["first", "after small_face"]
-    assert attempts[0]["diagnosis"]["cause"] == "small_face"
+    report = report_of(run(engine, "side=20 then similarity=0.8"))
+    assert [attempt["move"] for attempt in report["attempts"]] == ["first", "after small_face"]
+    assert report["attempts"][0]["diagnosis"]["cause"] == "small_face"
+    assert report["planner"]["templates"] == {"instant_plan": 1, "instant_revision": 2}
 
 
 def test_attempts_spent_goes_on_with_the_best_and_a_warning(engine):

@@ -122,6 +122,7 @@ class Planner:
             framing=framing_of(first) or "close-up",
             asked=frozenset({"framing"} if framing_of(first) else ()),
             planner=self.name,
+            templates={"instant_plan": 1},
         )
 
     def revise(
@@ -132,7 +133,9 @@ class Planner:
         steps = prompt.split(" then ")
         left = [step for step in steps if step not in tried]
         words = left[0] if left else f"{steps[-1]} {len(history) + 1}"
-        return Revision(words, framing_of(words) or plan.framing, f"after {history[-1].diagnosis.cause}", self.name)
+        move = f"after {history[-1].diagnosis.cause}"
+        framing = framing_of(words) or plan.framing
+        return Revision(words, framing, move, self.name, templates={"instant_revision": 2})
 
 
 class Analyzer:
