@@ -11,6 +11,7 @@ env: $(VENV)/.ready ## the environment to work in, made again when pyproject.tom
 
 $(VENV)/.ready: $(VENV)/.usable
 	$(INSTALL) -e '.[dev]'
+	$(INSTALL) --no-deps 'insightface>=2'
 	touch $@
 
 # What users need, and no more: the demo installs no torch.
