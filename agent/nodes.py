@@ -75,8 +75,8 @@ def inspect_reference(state: State, context: Context, tools: Tools) -> Update:
             photo=request.photo,
             face=request.face,
             presentation=presentation_in(request.prompt),
-            faces=recipe.faces,
-            matting=recipe.matting,
+            faces=recipe.backend("faces"),
+            matting=recipe.backend("matting"),
         ),
         InspectReply,
     )
@@ -102,7 +102,6 @@ def decouple_prompt(state: State, context: Context, tools: Tools) -> Update:
 @node("Painting first frames")
 def generate_first_frames(state: State, context: Context, tools: Tools) -> Update:
     recipe, number = context.recipe, _attempt_number(state)
-    assert recipe.first_frame is not None
     seeds = [derive_seed(context.request.seed, "first frame", number, index) for index in range(recipe.candidates)]
     reply = tools.call(
         PaintFirstFrames(
@@ -111,7 +110,7 @@ def generate_first_frames(state: State, context: Context, tools: Tools) -> Updat
             seeds=seeds,
             width=recipe.width,
             height=recipe.height,
-            backend=recipe.first_frame,
+            backend=recipe.backend("first_frame"),
         ),
         PaintReply,
     )
@@ -194,7 +193,7 @@ def animate(state: State, context: Context, tools: Tools) -> Update:
             height=recipe.height,
             frames=recipe.frames,
             fps=recipe.fps,
-            backend=recipe.video,
+            backend=recipe.backend("video"),
         ),
         ClipReply,
     )
@@ -233,7 +232,6 @@ def score_video(state: State, context: Context, tools: Tools) -> Update:
 def repair_identity(state: State, context: Context, tools: Tools) -> Update:
     recipe, window, first = context.recipe, state["window"], chosen_candidate(state)
     assert window is not None
-    assert recipe.face_detail is not None
     reply = tools.call(
         RepairWindow(
             job_id=context.job_id,
@@ -248,8 +246,8 @@ def repair_identity(state: State, context: Context, tools: Tools) -> Update:
             strength=recipe.repair_strength,
             seed=derive_seed(context.request.seed, "repair", len(state.get("repairs", []))),
             fps=recipe.fps,
-            backend=recipe.video,
-            face_detail=recipe.face_detail,
+            backend=recipe.backend("video"),
+            face_detail=recipe.backend("face_detail"),
         ),
         RepairReply,
     )

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from agent.planner.protocol import Cause
 from tools.contracts import Framing, Presentation
-from tools.pools.calls import ArtifactId, RecogniserFacts, SeenFace
+from tools.pools.calls import ArtifactId, Options, RecogniserFacts, SeenFace
 
 SKETCH_NOTICE = (
     "This is a preview: an animatic made of paper cut-outs, not a generated video. The pixels are a sketch and the "
@@ -182,6 +182,7 @@ class Report(Part):
     sketch: bool = Field(description="the pixels are a sketch, as the preset preview makes them")
     notice: str | None = Field(description="what a reader must know before any score, set for a sketch")
     backends: dict[str, str] = Field(description="capability to the backend that served it")
+    options: dict[str, Options] = Field(description="capability to the options of its backend, where it was given any")
     request: RequestFacts
     reference: ReferenceFacts
     recogniser: RecogniserFacts = Field(description="made every similarity of this report")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from importlib.metadata import version
+from typing import get_args
 
 from agent import report
 from agent.context import Context
 from agent.report import Report
 from agent.state import Candidate, State
 from tools.framing import reframed
-from tools.pools.calls import RecogniserFacts, SeenFace, VideoScore
+from tools.pools.calls import BackendCapability, Options, RecogniserFacts, SeenFace, VideoScore
 
 LOWEST_FACE_RATE = 0.5
 """Share of scored frames with a face below which a video carries a warning."""
@@ -30,6 +31,7 @@ def build_report(
         sketch=recipe.sketch,
         notice=report.SKETCH_NOTICE if recipe.sketch else None,
         backends=_backends(context),
+        options=_options(context),
         request=_request(context),
         reference=_reference(state),
         recogniser=RecogniserFacts.model_validate(state["recogniser"]),
@@ -107,6 +109,11 @@ def _backends(context: Context) -> dict[str, str]:
         "video": recipe.video,
     }
     return {capability: backend for capability, backend in chosen.items() if backend is not None}
+
+
+def _options(context: Context) -> dict[str, Options]:
+    given = {capability: getattr(context.recipe, f"{capability}_options") for capability in get_args(BackendCapability)}
+    return {capability: options for capability, options in given.items() if options}
 
 
 def _request(context: Context) -> report.RequestFacts:

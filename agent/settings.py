@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from agent.planner.options import PlannerOptions
 from tools.errors import InputError
+from tools.pools.calls import Backend, BackendCapability, Options
 
 ConsentBasis = Literal["self", "written", "licensed", "synthetic"]
 OnGateFailure = Literal["best", "fail"]
@@ -35,6 +36,11 @@ class Recipe(PlannerOptions):
     video: str = Field("preview", description="Backend that makes the clip.")
     faces: str = Field("dlib", description="Backend that finds and compares faces.")
     matting: str = Field("cutout", description="Backend that cuts the person out of the photo.")
+    first_frame_options: Options = Field({}, description="Options of the backend first_frame, as JSON.")
+    face_detail_options: Options = Field({}, description="Options of the backend face_detail, as JSON.")
+    video_options: Options = Field({}, description="Options of the backend video, as JSON.")
+    faces_options: Options = Field({}, description="Options of the backend faces, as JSON.")
+    matting_options: Options = Field({}, description="Options of the backend matting, as JSON.")
     sketch: bool = Field(False, description="The pixels are a sketch, and every result says so.")
     width: Annotated[int, _EVEN] = Field(832, description="Pixels.")
     height: Annotated[int, _EVEN] = Field(480, description="Pixels.")
@@ -53,6 +59,12 @@ class Recipe(PlannerOptions):
     max_repairs: int = Field(1, ge=0, le=5, description="Windows regenerated at the most.")
     repair_strength: float = Field(0.4, gt=0, le=1, description="How far the face detailer may repaint a keyframe.")
 
+    def backend(self, capability: BackendCapability) -> Backend:
+        """What does one thing in this job, with its options; not for what the recipe leaves out."""
+        name = getattr(self, capability)
+        assert name is not None
+        return Backend(name=name, options=getattr(self, f"{capability}_options"))
+
 
 class PresetSource(PydanticBaseSettingsSource):
     """Values of the preset that the caller or the environment chose."""
@@ -68,7 +80,9 @@ class PresetSource(PydanticBaseSettingsSource):
 class Settings(Recipe, BaseSettings):
     """The settings of this installation; ``recipe()`` is the part that a job keeps."""
 
-    model_config = SettingsConfigDict(env_prefix="STEADFACE_", frozen=True, env_ignore_empty=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="STEADFACE_", env_nested_delimiter="__", frozen=True, env_ignore_empty=True, extra="forbid"
+    )
 
     home: Path = Field(
         default_factory=lambda: platformdirs.user_data_path("steadface"),

@@ -96,15 +96,14 @@ class Studio:
                 photo=self._photo,
                 face=None,
                 presentation=presentation_in(prompt),
-                faces=recipe.faces,
-                matting=recipe.matting,
+                faces=recipe.backend("faces"),
+                matting=recipe.backend("matting"),
             ),
             InspectReply,
         )
 
     def batch(self, reference: ReferencePhoto, prompt: str, seeds: Sequence[int]) -> list[ImageScore]:
         recipe = self._recipe
-        assert recipe.first_frame is not None
         painted = self.call(
             PaintFirstFrames(
                 references=[reference],
@@ -112,7 +111,7 @@ class Studio:
                 seeds=list(seeds),
                 width=recipe.width,
                 height=recipe.height,
-                backend=recipe.first_frame,
+                backend=recipe.backend("first_frame"),
             ),
             PaintReply,
         )

@@ -1,6 +1,7 @@
 """Backends by name, through entry points.
 
-A backend is a factory without arguments (a planner's takes its desk) under the group ``steadface.<capability>``:
+A backend is a factory under the group ``steadface.<capability>``. It is called without arguments (a planner's with its
+desk), or with options, which are its keyword parameters:
 
     [project.entry-points."steadface.faces"]
     dlib = "tools.faces.dlib_resnet:DlibAnalyzer"
@@ -10,8 +11,12 @@ Other packages add their own the same way; nothing else has to know of them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from inspect import Parameter, signature
 from typing import Any, Literal
+
+from pydantic import ConfigDict, ValidationError, create_model
 
 from tools.errors import InputError, Unavailable
 
@@ -23,16 +28,18 @@ def names(capability: Capability) -> list[str]:
     return sorted({entry.name for entry in _installed(capability)})
 
 
-def create(capability: Capability, name: str, *given: object) -> Any:  # noqa: ANN401 - follows from the capability
+def create(capability: Capability, name: str, *given: object, options: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - follows from the capability
     """A new instance of the backend, which the capability's protocol in ``tools.contracts`` describes.
 
-    ``given`` is what a capability's factories take: a planner's take a desk, all others nothing.
-    ``InputError`` where no package offers the name, or two do; ``Unavailable`` where it does not import here.
+    ``given`` is what a capability's factories take: a planner's take a desk, all others nothing. ``options`` are held
+    to the types of the factory's parameters.
+    ``InputError`` where no package offers the name, or two do, or an option is wrong; ``Unavailable`` where it does not
+    import here.
     """
     entry = _only([entry for entry in _installed(capability) if entry.name == name], capability, name)
     try:
         factory = entry.load()
-        return factory(*given)
+        return factory(*given, **_checked(options, factory, f'{_spoken(capability)} backend "{name}"'))
     except ModuleNotFoundError as error:
         raise Unavailable(
             f'The {_spoken(capability)} backend "{name}" needs the Python module "{error.name}", '
@@ -60,6 +67,29 @@ def _only(entries: list[EntryPoint], capability: Capability, name: str) -> Entry
             f"({' and '.join(sorted(entry.value for entry in entries))}); uninstall one of them."
         )
     return entries[0]
+
+
+def _checked(options: Mapping[str, Any] | None, factory: Callable[..., Any], backend: str) -> dict[str, Any]:
+    if not options:
+        return {}
+    taken = {
+        name: (parameter.annotation, parameter.default)
+        for name, parameter in signature(factory, eval_str=True).parameters.items()
+        if parameter.default is not Parameter.empty
+    }
+    for name in options:
+        if name not in taken:
+            raise InputError(f'The {backend} has no option "{name}"; it has: {", ".join(taken) or "none"}.')
+    model = create_model("Options", __config__=ConfigDict(arbitrary_types_allowed=True), **taken)  # type: ignore[call-overload]
+    try:
+        checked = model(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f'The option "{name}" of the {backend} cannot be {first["input"]!r}: {first["msg"]}.'
+        ) from None
+    return {name: getattr(checked, name) for name in options}
 
 
 def _spoken(capability: Capability) -> str:

@@ -10,7 +10,7 @@ from agent.planner.chat import Completion, Outage
 from agent.planner.desk import Desk
 from tools.contracts import ChatMessage
 from tools.errors import SteadfaceError
-from tools.pools.calls import ChatReply, CompleteChat
+from tools.pools.calls import Backend, ChatReply, CompleteChat
 
 
 class Local:
@@ -28,7 +28,7 @@ class Local:
             answer_schema=dict(schema),
             seed=seed,
             seconds=math.ceil(seconds),
-            backend=self._backend,
+            backend=Backend(name=self._backend),
         )
         try:
             reply = self._desk.call(request, ChatReply)

@@ -66,3 +66,40 @@ def test_two_packages_with_one_name_are_refused_rather_than_chosen_between(insta
         install(package, f"[steadface.video]\ntwice = {package}:Maker\n", "class Maker: ...\n")
     with pytest.raises(InputError, match=r"Two packages offer .*elsewhere_e:Maker and elsewhere_f:Maker"):
         registry.create("video", "twice")
+
+
+MAKER = """
+from __future__ import annotations
+from typing import Annotated
+from pydantic import Field
+
+class Maker:
+    def __init__(self, steps: Annotated[int, Field(ge=1)] = 20, size: tuple[int, int] = (2, 3)):
+        self.steps, self.size = steps, size
+"""
+
+
+def test_options_reach_the_factory_in_the_types_that_it_names(install):
+    install("elsewhere_g", "[steadface.video]\npicky = elsewhere_g:Maker\n", MAKER)
+    made = registry.create("video", "picky", options={"steps": "7", "size": [4, 5]})
+    assert (made.steps, made.size) == (7, (4, 5))
+    assert registry.create("video", "picky", options={}).steps == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"stops": 7}, 'The video backend "picky" has no option "stops"; it has: steps, size.'),
+        ({"steps": 0}, 'The option "steps" of the video backend "picky" cannot be 0: .*greater than or equal to 1.'),
+        ({"size": [4, "wide"]}, 'The option "size.1" of the video backend "picky" cannot be .wide.: '),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_backend(install, options, sentence):
+    install("elsewhere_h", "[steadface.video]\npicky = elsewhere_h:Maker\n", MAKER)
+    with pytest.raises(InputError, match=f"^{sentence}"):
+        registry.create("video", "picky", options=options)
+
+
+def test_options_of_a_backend_that_has_none_are_refused():
+    with pytest.raises(InputError, match='faces backend "dlib" has no option "size"; it has: none'):
+        registry.create("faces", "dlib", options={"size": 1})

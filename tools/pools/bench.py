@@ -17,7 +17,7 @@ from tools.contracts import (
     Progress,
     VideoGenerator,
 )
-from tools.pools.calls import Message, Request
+from tools.pools.calls import Backend, Message, Request
 
 T = TypeVar("T")
 
@@ -34,22 +34,22 @@ class Bench:
         self._derived: OrderedDict[Hashable, object] = OrderedDict()
 
     @overload
-    def backend(self, capability: Literal["faces"], name: str) -> FaceAnalyzer: ...
+    def backend(self, capability: Literal["faces"], chosen: Backend) -> FaceAnalyzer: ...
     @overload
-    def backend(self, capability: Literal["matting"], name: str) -> BackgroundRemover: ...
+    def backend(self, capability: Literal["matting"], chosen: Backend) -> BackgroundRemover: ...
     @overload
-    def backend(self, capability: Literal["first_frame"], name: str) -> FirstFrameGenerator: ...
+    def backend(self, capability: Literal["first_frame"], chosen: Backend) -> FirstFrameGenerator: ...
     @overload
-    def backend(self, capability: Literal["face_detail"], name: str) -> FaceDetailer: ...
+    def backend(self, capability: Literal["face_detail"], chosen: Backend) -> FaceDetailer: ...
     @overload
-    def backend(self, capability: Literal["video"], name: str) -> VideoGenerator: ...
+    def backend(self, capability: Literal["video"], chosen: Backend) -> VideoGenerator: ...
     @overload
-    def backend(self, capability: Literal["language"], name: str) -> ChatModel: ...
-    def backend(self, capability: registry.Capability, name: str) -> object:
+    def backend(self, capability: Literal["language"], chosen: Backend) -> ChatModel: ...
+    def backend(self, capability: registry.Capability, chosen: Backend) -> object:
         """The backend, made at its first use and kept, so that a model is loaded once a worker."""
-        key = (capability, name)
+        key = (capability, chosen.model_dump_json())
         if key not in self._backends:
-            self._backends[key] = registry.create(capability, name)
+            self._backends[key] = registry.create(capability, chosen.name, options=chosen.options)
         return self._backends[key]
 
     def cached(self, key: Hashable, make: Callable[[], T]) -> T:

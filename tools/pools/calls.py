@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from tools.contracts import Presentation, Thresholds
 
@@ -18,9 +18,24 @@ Queue = Literal["render", "quick"]
 
 BackendCapability = Literal["faces", "matting", "first_frame", "face_detail", "video"]
 
+Options = dict[str, JsonValue]
+"""What a backend's factory is given, by the names of its parameters."""
+
 
 class Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Backend(Message):
+    """A backend by its name in the registry, and its options; a bare name has none."""
+
+    name: str
+    options: Options = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
 
 
 class Request(Message):
@@ -58,7 +73,7 @@ class ReferencePhoto(Message):
     cut_out: ArtifactId
     cut_method: str
     presentation: Presentation
-    faces: str = Field(description="backend that found the face")
+    faces: Backend = Field(description="what found the face")
 
 
 class InspectReply(Message):
@@ -81,8 +96,8 @@ class InspectReference(Request):
     photo: ArtifactId
     face: int | None
     presentation: Presentation | None
-    faces: str
-    matting: str
+    faces: Backend
+    matting: Backend
 
 
 class PaintReply(Message):
@@ -99,7 +114,7 @@ class PaintFirstFrames(Request):
     seeds: list[int]
     width: int
     height: int
-    backend: str
+    backend: Backend
 
 
 class ImageScore(Message):
@@ -155,7 +170,7 @@ class Animate(Request):
     height: int
     frames: int
     fps: int
-    backend: str
+    backend: Backend
 
 
 class FramePoint(Message):
@@ -224,8 +239,8 @@ class RepairWindow(Request):
     strength: float
     seed: int
     fps: int
-    backend: str
-    face_detail: str
+    backend: Backend
+    face_detail: Backend
 
 
 class SheetReply(Message):
@@ -265,7 +280,7 @@ class CompleteChat(Request):
     answer_schema: dict[str, Any]
     seed: int
     seconds: int = Field(600, description="for the answer, once the model is loaded; then the call fails")
-    backend: str
+    backend: Backend
 
 
 class CheckReply(Message):
@@ -281,4 +296,4 @@ class CheckBackends(Request):
     queue: ClassVar[Queue] = "quick"
     reply: ClassVar[type[Message]] = CheckReply
 
-    backends: dict[BackendCapability, str]
+    backends: dict[BackendCapability, Backend]

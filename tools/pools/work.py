@@ -73,10 +73,10 @@ def paint_first_frames(request: calls.PaintFirstFrames, bench: Bench) -> calls.P
     references = _references(request.references, bench)
     images = generator.generate(references, request.prompt, request.seeds, size, bench.report)
     for image in images:
-        _expect_size(image, size, request.backend)
+        _expect_size(image, size, request.backend.name)
     return calls.PaintReply(
         images=[
-            bench.artifacts.put(media.png_bytes(image, _made_by(request.backend, request.prompt, seed)), "png")
+            bench.artifacts.put(media.png_bytes(image, _made_by(request.backend.name, request.prompt, seed)), "png")
             for image, seed in zip(images, request.seeds, strict=True)
         ]
     )
@@ -98,14 +98,16 @@ def animate(request: calls.Animate, bench: Bench) -> calls.ClipReply:
     generator = bench.backend("video", request.backend)
     clip = ClipSpec(Size(request.width, request.height), request.frames, request.fps)
     if "first_frame" in generator.needs and request.first_frame is None:
-        raise InputError(f"The video backend {request.backend} needs a first frame; choose a preset that paints one.")
+        raise InputError(
+            f"The video backend {request.backend.name} needs a first frame; choose a preset that paints one."
+        )
     given = Given(
         frames={0: media.read_image(bench.artifacts.read(request.first_frame))} if request.first_frame else {},
         references=tuple(_references(request.references, bench)) if "reference" in generator.needs else (),
         origin=_origin(request),
     )
     frames = generator.generate(request.prompt, clip, given, request.seed, bench.report)
-    kept = _keep_clip(_checked(frames, clip, request.backend), request.fps, request.job_id, bench)
+    kept = _keep_clip(_checked(frames, clip, request.backend.name), request.fps, request.job_id, bench)
     return calls.ClipReply(clip=kept, takes_keyframes=generator.takes_keyframes)
 
 
@@ -161,7 +163,7 @@ def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairRepl
     height, width = frames[0].shape[:2]
     clip = ClipSpec(Size(width, height), request.last - request.first + 1, request.fps)
     window = generator.generate(request.prompt, clip, Given(given, tuple(references)), request.seed, bench.report)
-    for index, image in enumerate(_checked(window, clip, request.backend), start=request.first):
+    for index, image in enumerate(_checked(window, clip, request.backend.name), start=request.first):
         if index in drifted:
             frames[index] = image
     return calls.RepairReply(clip=_keep_clip(frames, request.fps, request.job_id, bench))
@@ -183,9 +185,9 @@ def complete_chat(request: calls.CompleteChat, bench: Bench) -> calls.ChatReply:
 
 def check_backends(request: calls.CheckBackends, bench: Bench) -> calls.CheckReply:
     missing = []
-    for capability, name in request.backends.items():
+    for capability, chosen in request.backends.items():
         try:
-            bench.backend(capability, name)
+            bench.backend(capability, chosen)
         except (Unavailable, InputError) as error:
             missing.append(str(error))
     return calls.CheckReply(missing=missing)
@@ -261,7 +263,7 @@ def _reference(photo: calls.ReferencePhoto, bench: Bench) -> Reference:
         cut = CutOut(media.read_rgba(bench.artifacts.read(photo.cut_out)), photo.cut_method)
         return Reference(image, faces[photo.face], cut, photo.presentation)
 
-    return bench.cached(("reference", photo), load)
+    return bench.cached(("reference", photo.model_dump_json()), load)
 
 
 def _seen(face: Face) -> calls.SeenFace:

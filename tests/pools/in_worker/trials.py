@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tools import errors
-from tools.pools.calls import ArtifactId, Message, Request
+from tools.pools.calls import ArtifactId, Backend, Message, Request
 
 
 class Worked(Message):
@@ -93,7 +93,7 @@ class CutWith(Request):
     queue: ClassVar[str] = "quick"
     reply: ClassVar[type[Message]] = Cut
 
-    backend: str
+    backend: Backend
 
 
 def work(request: Work, bench):
