@@ -111,6 +111,8 @@ def generate_first_frames(state: State, context: Context, tools: Tools) -> Updat
             width=recipe.width,
             height=recipe.height,
             backend=recipe.backend("first_frame"),
+            detailer=recipe.backend("face_detail") if recipe.face_detail and recipe.detail_strength else None,
+            detail_strength=recipe.detail_strength,
         ),
         PaintReply,
     )

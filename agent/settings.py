@@ -56,6 +56,9 @@ class Recipe(PlannerOptions):
     )
     on_gate_failure: OnGateFailure = Field("best", description="Attempts spent: go on with the best, or fail.")
     video_samples: int = Field(16, ge=2, le=241, description="Frames of the video that are scored, evenly spread.")
+    detail_strength: float = Field(
+        0.5, ge=0, le=1, description="How far the face detailer repaints first frames; 0 leaves them as painted."
+    )
     max_repairs: int = Field(1, ge=0, le=5, description="Windows regenerated at the most.")
     repair_strength: float = Field(0.4, gt=0, le=1, description="How far the face detailer may repaint a keyframe.")
 

@@ -66,7 +66,8 @@ def instant(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Modu
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(INSTANT), os.environ.get("PYTHONPATH")))))
     for capability in ("PLANNER", "FACES", "MATTING", "FIRST_FRAME", "FACE_DETAIL", "VIDEO"):
         monkeypatch.setenv(f"STEADFACE_{capability}", "instant")
-    for setting, value in {"WIDTH": "256", "HEIGHT": "144", "FRAMES": "41", "CANCEL_GRACE": "2"}.items():
+    chosen = {"WIDTH": "256", "HEIGHT": "144", "FRAMES": "41", "CANCEL_GRACE": "2", "DETAIL_STRENGTH": "0"}
+    for setting, value in chosen.items():
         monkeypatch.setenv(f"STEADFACE_{setting}", value)
     memory = tmp_path / "memory"
     memory.mkdir()

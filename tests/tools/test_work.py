@@ -87,6 +87,28 @@ def test_a_first_frame_carries_how_it_was_made(bench, reference):
     assert (notes["steadface:prompt"], notes["steadface:seed"]) == ("similarity=0.7", "4")
 
 
+def test_first_frames_go_through_the_detailer_each_with_its_own_seed(bench, reference, instant, monkeypatch):
+    given = []
+    detail = instant.Detailer.detail
+
+    def noted(self, frames, faces, person, prompt, strength, seed, report):
+        given.append((len(frames), len(faces[0]), strength, seed))
+        return detail(self, frames, faces, person, prompt, strength, seed, report)
+
+    monkeypatch.setattr(instant.Detailer, "detail", noted)
+    asked = calls.PaintFirstFrames(
+        references=[reference], prompt="similarity=0.3 faces=2 repair=0.8", seeds=[3, 4], width=256, height=144,
+        backend="instant", detailer="instant", detail_strength=0.4,
+    )  # fmt: skip
+    told = []
+    bench.report = lambda done, total, message: told.append((done, total))
+    images = [media.read_image(bench.artifacts.read(image)) for image in paint_first_frames(asked, bench).images]
+    assert [instant.read_mark(image).similarity for image in images] == [0.8, 0.8]
+    assert given == [(1, 2, 0.4, 3), (1, 2, 0.4, 4)]
+    assert told == sorted(told)
+    assert {total for _, total in told} == {200}
+
+
 def test_the_face_nearest_the_reference_is_scored_and_the_others_are_counted(bench, reference, instant):
     image = keep(bench, instant.picture(instant.Mark(similarity=0.7, faces=3)))
     (score,) = score_images(calls.ScoreImages(reference=reference, images=[image]), bench).scores

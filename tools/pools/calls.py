@@ -105,6 +105,8 @@ class PaintReply(Message):
 
 
 class PaintFirstFrames(Request):
+    """One image for each seed. With a ``detailer`` their faces are then painted again, the person's as the person."""
+
     operation: ClassVar[str] = "paint_first_frames"
     queue: ClassVar[Queue] = "render"
     reply: ClassVar[type[Message]] = PaintReply
@@ -115,6 +117,8 @@ class PaintFirstFrames(Request):
     width: int
     height: int
     backend: Backend
+    detailer: Backend | None = None
+    detail_strength: float = Field(0.5, ge=0, le=1)
 
 
 class ImageScore(Message):

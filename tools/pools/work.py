@@ -16,6 +16,7 @@ from tools.contracts import (
     Frames,
     Given,
     Origin,
+    Progress,
     Reference,
     RGBImage,
     Size,
@@ -71,15 +72,44 @@ def paint_first_frames(request: calls.PaintFirstFrames, bench: Bench) -> calls.P
     generator = bench.backend("first_frame", request.backend)
     size = Size(request.width, request.height)
     references = _references(request.references, bench)
-    images = generator.generate(references, request.prompt, request.seeds, size, bench.report)
+    phases = 2 if request.detailer else 1
+    report = _phase(bench.report, 0, phases)
+    images = generator.generate(references, request.prompt, request.seeds, size, report)
     for image in images:
         _expect_size(image, size, request.backend.name)
+    if request.detailer:
+        images = _detailed(images, references, request.detailer, request, bench)
     return calls.PaintReply(
         images=[
             bench.artifacts.put(media.png_bytes(image, _made_by(request.backend.name, request.prompt, seed)), "png")
             for image, seed in zip(images, request.seeds, strict=True)
         ]
     )
+
+
+def _detailed(
+    images: Sequence[RGBImage],
+    references: Sequence[Reference],
+    detailer: calls.Backend,
+    request: calls.PaintFirstFrames,
+    bench: Bench,
+) -> list[RGBImage]:
+    """The images with their faces painted again, each with its own seed, so that a batch is as good as single runs."""
+    backend = bench.backend("face_detail", detailer)
+    analyzer = bench.backend("faces", request.references[0].faces)
+    report = _phase(bench.report, 1, 2)
+    detailed: list[RGBImage] = []
+    for number, (image, faces) in enumerate(zip(images, analyzer.analyze(images), strict=True)):
+        detailed += backend.detail(
+            [image],
+            [_nearest_first(faces, references[0], analyzer)],
+            references[0],
+            request.prompt,
+            request.detail_strength,
+            request.seeds[number],
+            _phase(report, number, len(images)),
+        )
+    return detailed
 
 
 def score_images(request: calls.ScoreImages, bench: Bench) -> calls.ScoreReply:
@@ -153,7 +183,7 @@ def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairRepl
         request.spatial_prompt,
         request.strength,
         request.seed,
-        bench.report,
+        _phase(bench.report, 0, 2),
     )
     drifted = {index for begin, end in request.drifted for index in range(begin, end + 1)}
     given = {0: frames[request.first]}
@@ -162,7 +192,8 @@ def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairRepl
         given[request.last - request.first] = frames[request.last]
     height, width = frames[0].shape[:2]
     clip = ClipSpec(Size(width, height), request.last - request.first + 1, request.fps)
-    window = generator.generate(request.prompt, clip, Given(given, tuple(references)), request.seed, bench.report)
+    report = _phase(bench.report, 1, 2)
+    window = generator.generate(request.prompt, clip, Given(given, tuple(references)), request.seed, report)
     for index, image in enumerate(_checked(window, clip, request.backend.name), start=request.first):
         if index in drifted:
             frames[index] = image
@@ -247,6 +278,15 @@ def _nearest_first(faces: Sequence[Face], reference: Reference, analyzer: FaceAn
     """The faces that the detector is sure of."""
     sure = [face for face in faces if face.score >= analyzer.thresholds.detector_floor]
     return sorted(sure, key=lambda face: analyzer.similarity(reference.face, face), reverse=True)
+
+
+def _phase(report: Progress, number: int, phases: int) -> Progress:
+    """The progress of one of several phases, from 0, as that of the whole, in hundredths of a phase."""
+
+    def told(done: int, total: int, message: str) -> None:
+        report(round(100 * (number + done / max(total, 1))), 100 * phases, message)
+
+    return told if phases > 1 else report
 
 
 def _references(photos: Sequence[calls.ReferencePhoto], bench: Bench) -> list[Reference]:
