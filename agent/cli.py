@@ -32,7 +32,13 @@ BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 @app.command()
 def generate(
-    reference: Annotated[Path, typer.Option(help="Photo of the person: JPEG, PNG, WebP or HEIC.")],
+    reference: Annotated[
+        list[Path],
+        typer.Option(
+            help="Photo of the person: JPEG, PNG, WebP or HEIC. Give it again for more photos of them; similarity is "
+            "measured against the first."
+        ),
+    ],
     prompt: Annotated[str, typer.Option(help="What the person does and where, in a sentence.")],
     consent: Annotated[
         str | None,
@@ -66,7 +72,7 @@ def generate(
         asked = prepare(
             settings, prompt=prompt, consent=consent, source="stated by the user", seed=seed, out=out, face=face
         )
-        request = asked.with_photo(Artifacts(settings.home), reference)
+        request = asked.with_photos(Artifacts(settings.home), reference)
         log_to_file(settings.home)
 
         from agent.jobs import JobEngine  # heavy, so after everything that can be refused

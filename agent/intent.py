@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.delivery import check_folder
-from agent.requests import Consent, ConsentSource, JobRequest, checked_consent, checked_prompt
+from agent.requests import (
+    MOST_PHOTOS,
+    Consent,
+    ConsentSource,
+    JobRequest,
+    Photo,
+    checked_consent,
+    checked_prompt,
+)
 from agent.serving.intake import read_photo
 from agent.settings import Settings
 from tools.artifacts import Artifacts
+from tools.errors import InputError
 
 
 @dataclass(frozen=True)
 class Intent:
-    """All of a request but the photo."""
+    """All of a request but the photos."""
 
     prompt: str
     consent: Consent
@@ -23,14 +33,19 @@ class Intent:
     out: Path | None
     face: int | None
 
-    def with_photo(self, artifacts: Artifacts, path: Path) -> JobRequest:
-        """Take the photo in and complete the request; raises ``InputError`` for a photo that cannot be read."""
-        return self.with_image(artifacts, read_photo(path.expanduser().absolute()), path.name)
+    def with_photos(self, artifacts: Artifacts, paths: Sequence[Path]) -> JobRequest:
+        """Take the photos in and complete the request; raises ``InputError`` for a photo that cannot be read."""
+        return self.with_images(artifacts, [(read_photo(path.expanduser().absolute()), path.name) for path in paths])
 
-    def with_image(self, artifacts: Artifacts, png: bytes, name: str) -> JobRequest:
+    def with_images(self, artifacts: Artifacts, images: Sequence[tuple[bytes, str]]) -> JobRequest:
+        """``images`` are the photos as PNG, each with its name; the first is what similarity is measured against."""
+        if len(images) > MOST_PHOTOS:
+            raise InputError(f"There are {len(images)} photos; give at most {MOST_PHOTOS} of the person.")
+        first, *more = (Photo(image=artifacts.put(png, "png"), name=name) for png, name in images)
         return JobRequest(
-            photo=artifacts.put(png, "png"),
-            photo_name=name,
+            photo=first.image,
+            photo_name=first.name,
+            more_photos=more,
             face=self.face,
             prompt=self.prompt,
             consent=self.consent,

@@ -16,6 +16,7 @@ from agent.planner.subject import presentation_in
 from agent.reporting import chosen_candidate, temporal_prompt
 from agent.seeds import derive_seed
 from agent.state import Attempt, Candidate, NextBatch, Painted, Repair, State, Timing, Video
+from tools.errors import InputError
 from tools.pools.calls import (
     Animate,
     ClipReply,
@@ -70,18 +71,24 @@ def node(message: str) -> Callable[[Work], Work]:
 @node("Looking at the photo")
 def inspect_reference(state: State, context: Context, tools: Tools) -> Update:
     request, recipe = context.request, context.recipe
-    reply = tools.call(
-        InspectReference(
-            photo=request.photo,
-            face=request.face,
-            presentation=presentation_in(request.prompt),
-            faces=recipe.backend("faces"),
-            matting=recipe.backend("matting"),
-        ),
-        InspectReply,
+    looked = InspectReference(
+        photo=request.photo,
+        face=request.face,
+        presentation=presentation_in(request.prompt),
+        faces=recipe.backend("faces"),
+        matting=recipe.backend("matting"),
     )
+    reply = tools.call(looked, InspectReply)
+    more = []
+    for photo in request.more_photos:
+        also = looked.model_copy(update={"photo": photo.image, "face": None, "like": reply.reference})
+        try:
+            more.append(tools.call(also, InspectReply).reference.model_dump())
+        except InputError as error:
+            raise InputError(f"{photo.name}: {error}") from error
     return {
         "reference": reply.reference.model_dump(),
+        "more_references": more,
         "seen": reply.seen.model_dump(),
         "recogniser": reply.recogniser.model_dump(),
     }
@@ -105,7 +112,7 @@ def generate_first_frames(state: State, context: Context, tools: Tools) -> Updat
     seeds = [derive_seed(context.request.seed, "first frame", number, index) for index in range(recipe.candidates)]
     reply = tools.call(
         PaintFirstFrames(
-            references=[_reference(state)],
+            references=_references(state),
             prompt=_batch(state)["spatial_prompt"],
             seeds=seeds,
             width=recipe.width,
@@ -189,7 +196,7 @@ def animate(state: State, context: Context, tools: Tools) -> Update:
             first_frame_backend=recipe.first_frame if first else None,
             first_frame_prompt=_attempt_of(state, first)["spatial_prompt"] if first else None,
             first_frame_seed=first["seed"] if first else None,
-            references=[_reference(state)],
+            references=_references(state),
             seed=derive_seed(context.request.seed, "video"),
             width=recipe.width,
             height=recipe.height,
@@ -242,7 +249,7 @@ def repair_identity(state: State, context: Context, tools: Tools) -> Update:
             last=window["last"],
             keyframes=window["keyframes"],
             drifted=[window["drifted"]],
-            references=[_reference(state)],
+            references=_references(state),
             prompt=temporal_prompt(state),
             spatial_prompt=_attempt_of(state, first)["spatial_prompt"] if first else _plan(state).spatial_prompt,
             strength=recipe.repair_strength,
@@ -345,6 +352,11 @@ def _batch(state: State) -> NextBatch:
 
 def _reference(state: State) -> ReferencePhoto:
     return ReferencePhoto.model_validate(state["reference"])
+
+
+def _references(state: State) -> list[ReferencePhoto]:
+    """Every photo of the person, the one that similarity is measured against first."""
+    return [_reference(state), *map(ReferencePhoto.model_validate, state["more_references"])]
 
 
 def _dump_plan(plan: Plan) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from agent.planner.protocol import Cause
 from tools.contracts import Framing, Presentation
-from tools.pools.calls import ArtifactId, Options, RecogniserFacts, SeenFace
+from tools.pools.calls import ArtifactId, RecogniserFacts, SeenFace
+from tools.registry import Options
 
 SKETCH_NOTICE = (
     "This is a preview: an animatic made of paper cut-outs, not a generated video. The pixels are a sketch and the "
@@ -42,6 +43,7 @@ class RequestFacts(Part):
 
     prompt: str
     photo_name: str = Field(description="file name of the reference photo as it was given")
+    more_photo_names: list[str] = Field(description="of further photos, which condition the first frame too")
     face: int | None = Field(description="which face of a group photo, from 1, left to right; null where it was alone")
     seed: int = Field(ge=0, description="every random choice of the job derives from it")
     consent: ConsentFacts

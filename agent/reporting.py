@@ -11,7 +11,8 @@ from agent.context import Context
 from agent.report import Report
 from agent.state import Candidate, State
 from tools.framing import reframed
-from tools.pools.calls import BackendCapability, Options, RecogniserFacts, SeenFace, VideoScore
+from tools.pools.calls import RecogniserFacts, SeenFace, VideoScore
+from tools.registry import BackendCapability, Options
 
 LOWEST_FACE_RATE = 0.5
 """Share of scored frames with a face below which a video carries a warning."""
@@ -121,6 +122,7 @@ def _request(context: Context) -> report.RequestFacts:
     return report.RequestFacts(
         prompt=request.prompt,
         photo_name=request.photo_name,
+        more_photo_names=[photo.name for photo in request.more_photos],
         face=request.face,
         seed=request.seed,
         consent=report.ConsentFacts(basis=request.consent.basis, source=request.consent.source),

@@ -11,6 +11,9 @@ from agent.settings import ConsentBasis
 from tools.errors import InputError
 from tools.pools.calls import ArtifactId
 
+MOST_PHOTOS = 8
+"""Of one person, for one video."""
+
 LONGEST_PROMPT = 4000
 """Characters. 250 words are about 1,500."""
 
@@ -27,13 +30,26 @@ class Consent(BaseModel):
     source: ConsentSource
 
 
+class Photo(BaseModel):
+    """A photo, already decoded and stored, and its name as it was given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image: ArtifactId
+    name: str
+
+
 class JobRequest(BaseModel):
-    """One video asked for. ``photo`` is the reference photo, already decoded and stored."""
+    """One video asked for. ``photo`` is the reference photo, already decoded and stored.
+
+    ``more_photos`` show the same person and condition the first frame too; similarity is measured against ``photo``.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     photo: ArtifactId
     photo_name: str
+    more_photos: list[Photo] = []
     face: int | None = Field(None, ge=1, description="In a group photo: which face, from 1, left to right.")
     prompt: str
     consent: Consent

@@ -6,7 +6,7 @@ import os
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -14,7 +14,10 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from agent.planner.options import PlannerOptions
 from tools.errors import InputError
-from tools.pools.calls import Backend, BackendCapability, Options
+from tools.registry import BackendCapability, Options
+
+if TYPE_CHECKING:
+    from tools.pools.calls import Backend
 
 ConsentBasis = Literal["self", "written", "licensed", "synthetic"]
 OnGateFailure = Literal["best", "fail"]
@@ -64,6 +67,8 @@ class Recipe(PlannerOptions):
 
     def backend(self, capability: BackendCapability) -> Backend:
         """What does one thing in this job, with its options; not for what the recipe leaves out."""
+        from tools.pools.calls import Backend  # what it stands on is too much for reading settings
+
         name = getattr(self, capability)
         assert name is not None
         return Backend(name=name, options=getattr(self, f"{capability}_options"))

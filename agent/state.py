@@ -94,6 +94,7 @@ class Timing(TypedDict):
 
 class State(TypedDict, total=False):
     reference: JSON
+    more_references: list[JSON]
     seen: JSON
     recogniser: JSON
     plan: JSON

@@ -56,7 +56,7 @@ def run(jobs: int) -> list[float]:
                 out=None,
                 face=None,
             )
-            request = asked.with_photo(engine.artifacts, ROOT / "examples" / "astronaut.jpg")
+            request = asked.with_photos(engine.artifacts, [ROOT / "examples" / "astronaut.jpg"])
             job_id = engine.submit(request, engine.settings.recipe())
             view = engine.wait(job_id)
             assert view.status == "completed", view.error

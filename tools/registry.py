@@ -16,11 +16,17 @@ from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
 from typing import Any, Literal
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import ConfigDict, JsonValue, ValidationError, create_model
 
 from tools.errors import InputError, Unavailable
 
 Capability = Literal["planner", "language", "faces", "matting", "first_frame", "identity", "face_detail", "video"]
+
+BackendCapability = Literal["faces", "matting", "first_frame", "face_detail", "video"]
+"""What a recipe chooses a backend for, each with options."""
+
+Options = dict[str, JsonValue]
+"""What a backend's factory is given, by the names of its parameters."""
 
 
 def names(capability: Capability) -> list[str]:

@@ -36,6 +36,10 @@ ReferenceText = Annotated[
         "takes. JPEG, PNG, WebP or HEIC."
     ),
 ]
+MoreReferences = Annotated[
+    list[str],
+    Field(description="Further photos of the same person, given as reference is: the first frame follows them too."),
+]
 PromptText = Annotated[
     str,
     Field(
@@ -115,6 +119,7 @@ class VideoTools:
         reference: ReferenceText,
         prompt: PromptText,
         consent: ConsentBasis = None,
+        more_references: MoreReferences = [],  # noqa: B006 - never changed
         face: FaceNumber = None,
         seed: Seed = None,
         preset: PresetName = None,
@@ -138,9 +143,9 @@ class VideoTools:
             asked = prepare(
                 settings, prompt=prompt, consent=consent, source="asserted by client", seed=seed, out=None, face=face
             )
-            png, name = open_reference(reference, settings, self._reach)
+            images = [open_reference(photo, settings, self._reach) for photo in (reference, *more_references)]
             engine = self._engine.get()
-            return engine.submit(asked.with_image(engine.artifacts, png, name), settings.recipe())
+            return engine.submit(asked.with_images(engine.artifacts, images), settings.recipe())
 
         with self._in_one_sentence():
             job_id = await anyio.to_thread.run_sync(submit)

@@ -26,12 +26,17 @@ def engine(instant):
         yield engine
 
 
-def submit(engine, prompt, photo=PERSON_PHOTO, out=None, face=None, seed=7, **settings):
+def submit(engine, prompt, photo=PERSON_PHOTO, more=(), out=None, face=None, seed=7, **settings):
     asked = prepare(
         engine.settings, prompt=prompt, consent="synthetic", source="stated by the user", seed=seed, out=out, face=face
     )
     recipe = engine.settings.recipe().model_copy(update=settings)
-    return engine.submit(asked.with_photo(engine.artifacts, Path(photo)), recipe)
+    return engine.submit(asked.with_photos(engine.artifacts, [Path(photo), *more]), recipe)
+
+
+def photo_file(path, image):
+    path.write_bytes(media.png_bytes(image))
+    return path
 
 
 def run(engine, prompt, **given):
@@ -65,6 +70,30 @@ def test_a_failing_first_frame_is_reseeded_once_then_revised(engine):
     assert [attempt["move"] for attempt in attempts] == ["first", "re-seed", "after unlike"]
     assert len({candidate["seed"] for attempt in attempts for candidate in attempt["candidates"]}) == 6
     assert view.result.first_frame_passed
+
+
+def test_the_detailer_can_bring_a_first_frame_over_the_gate(engine):
+    view = run(engine, "similarity=0.3 repair=0.8", detail_strength=0.5)
+    assert view.result.attempts == 1
+    assert view.result.first_frame_similarity == pytest.approx(0.8, abs=0.01)
+
+
+def test_further_photos_of_the_person_condition_what_is_painted(engine, instant, tmp_path):
+    """The painter of the tests paints no person, so what it was given is told by the number of photos."""
+    more = photo_file(tmp_path / "again.png", instant.picture(instant.Mark(similarity=0.8)))
+    view = run(engine, "photos similarity=0.9", more=[more])
+    assert view.result.first_frame_similarity == pytest.approx(0.2, abs=0.01)
+    assert report_of(view)["request"]["more_photo_names"] == ["again.png"]
+
+
+def test_a_further_photo_of_somebody_else_is_refused_by_name(engine, instant, tmp_path):
+    other = photo_file(tmp_path / "other.png", instant.picture(instant.Mark(similarity=0.1)))
+    view = run(engine, "similarity=0.9", more=[other])
+    assert (view.status, view.error.kind) == ("failed", "InputError")
+    assert view.error.message == (
+        "other.png: The photo seems to show somebody else than the first one (similarity 0.10, at least 0.40 is asked);"
+        " leave it out."
+    )
 
 
 def test_a_measured_cause_is_revised_at_once(engine):
@@ -194,7 +223,7 @@ SERVER = """
     with JobEngine(load_settings()) as engine:
         asked = prepare(engine.settings, prompt="similarity=0.9 video=3", consent="self",
                         source="stated by the user", seed=1, out=None, face=None)
-        photo = asked.with_photo(engine.artifacts, Path("examples/astronaut.jpg"))
+        photo = asked.with_photos(engine.artifacts, [Path("examples/astronaut.jpg")])
         print(engine.submit(photo, engine.settings.recipe()), flush=True)
         time.sleep(60)
 """

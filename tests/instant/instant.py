@@ -10,7 +10,7 @@ Words in the prompt steer a job (``PaintFirstFrames`` reads the spatial prompt, 
     score=0.1        of the detector                          paint=2      seconds that painting takes
     video=2          seconds that the video takes             crash=once   the worker dies in the middle of the video,
     damage=20-40     frames that show the face at 0.1                      ``always`` for each time
-    repair=0.05      similarity that the detailer reaches
+    repair=0.05      similarity that the detailer reaches     photos       similarity is a tenth of the photos given
 
 `` then `` parts the attempts: "similarity=0.3 then yaw=60 then similarity=0.9" fails twice and passes. The planner
 ``instant`` hands the words on untouched; another planner may drop them.
@@ -181,7 +181,10 @@ class Painter:
         self, references: Sequence[Reference], prompt: str, seeds: Sequence[int], size: Size, report: Progress
     ) -> list[RGBImage]:
         _work(_number(prompt, "paint", 0.0), report, "painting")
-        return [picture(_mark_in(prompt), size, shade=seed % 200) for seed in seeds]
+        mark = _mark_in(prompt)
+        if "photos" in prompt.split():
+            mark = replace(mark, similarity=len(references) / 10)
+        return [picture(mark, size, shade=seed % 200) for seed in seeds]
 
 
 class Detailer:

@@ -31,7 +31,7 @@ def test_nonsense_of_a_model_leaves_the_job_to_the_rules_and_the_report_says_so(
             out=None,
             face=None,
         )
-        request = asked.with_photo(engine.artifacts, Path("examples/astronaut.jpg"))
+        request = asked.with_photos(engine.artifacts, [Path("examples/astronaut.jpg")])
         view = engine.wait(engine.submit(request, engine.settings.recipe()), seconds=170)
     assert view.status == "completed", view.error
     assert view.result is not None

@@ -32,7 +32,7 @@ def submit(engine: JobEngine, **settings: Any) -> str:
         engine.settings, prompt=PROMPT, consent="synthetic", source="stated by the user", seed=7, out=None, face=None
     )
     recipe = engine.settings.recipe().model_copy(update={"planner": "qwen", **settings})
-    return engine.submit(asked.with_photo(engine.artifacts, Path("examples/astronaut.jpg")), recipe)
+    return engine.submit(asked.with_photos(engine.artifacts, [Path("examples/astronaut.jpg")]), recipe)
 
 
 def report_of(view: JobView) -> dict[str, Any]:

@@ -87,6 +87,15 @@ def test_a_first_frame_carries_how_it_was_made(bench, reference):
     assert (notes["steadface:prompt"], notes["steadface:seed"]) == ("similarity=0.7", "4")
 
 
+def test_in_a_further_photo_the_face_most_like_the_persons_is_taken(bench, reference, instant, monkeypatch):
+    monkeypatch.setattr(instant.Analyzer, "similarity", lambda self, person, face: 1 - abs(face.box.x - 96) / 256)
+    group = keep(bench, instant.picture(instant.Mark(faces=3)))
+    asked = calls.InspectReference(
+        photo=group, face=None, like=reference, presentation=None, faces="instant", matting="instant"
+    )
+    assert inspect_reference(asked, bench).reference.face == 1
+
+
 def test_first_frames_go_through_the_detailer_each_with_its_own_seed(bench, reference, instant, monkeypatch):
     given = []
     detail = instant.Detailer.detail

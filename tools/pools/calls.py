@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tools.contracts import Presentation, Thresholds
+from tools.registry import BackendCapability, Options
 
 ArtifactId = Annotated[str, Field(pattern=r"^([\w-]+/)?[0-9a-f]{64}\.[a-z0-9]+$")]
 """The content hash and kind of some bytes, as ``tools.artifacts`` keeps them; ``job/…`` for a scratch file of a job."""
 
 Queue = Literal["render", "quick"]
-
-BackendCapability = Literal["faces", "matting", "first_frame", "face_detail", "video"]
-
-Options = dict[str, JsonValue]
-"""What a backend's factory is given, by the names of its parameters."""
 
 
 class Message(BaseModel):
@@ -85,7 +81,8 @@ class InspectReply(Message):
 class InspectReference(Request):
     """Find the face, refuse what cannot work, and cut the person out.
 
-    ``face`` counts from 1, left to right; ``None`` means the photo must hold one person.
+    ``face`` counts from 1, left to right; ``None`` means the photo must hold one person. ``like`` is an earlier photo
+    of the person: then the face most like theirs is taken, and a photo of somebody else refused.
     ``presentation`` is from the user's words, ``None`` where they did not say.
     """
 
@@ -95,6 +92,7 @@ class InspectReference(Request):
 
     photo: ArtifactId
     face: int | None
+    like: ReferencePhoto | None = None
     presentation: Presentation | None
     faces: Backend
     matting: Backend

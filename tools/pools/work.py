@@ -43,7 +43,9 @@ def inspect_reference(request: calls.InspectReference, bench: Bench) -> calls.In
     faces = analyzer.analyze([image])[0]
     floor = analyzer.thresholds.detector_floor
     try:
-        chosen = choose_face(faces, floor, request.face)
+        chosen = (
+            _alike(faces, request.like, analyzer, bench) if request.like else choose_face(faces, floor, request.face)
+        )
     except InputError as error:
         sure = left_to_right(faces, floor)
         if len(sure) > 1:
@@ -66,6 +68,19 @@ def inspect_reference(request: calls.InspectReference, bench: Bench) -> calls.In
         seen=_seen(face),
         recogniser=calls.RecogniserFacts(name=analyzer.name, thresholds=analyzer.thresholds),
     )
+
+
+def _alike(faces: Sequence[Face], like: calls.ReferencePhoto, analyzer: FaceAnalyzer, bench: Bench) -> int:
+    """The place, from the left, of the face that is the person's own."""
+    sure, known = left_to_right(faces, analyzer.thresholds.detector_floor), _reference(like, bench).face
+    similarities = [analyzer.similarity(known, face) for face in sure]
+    place = int(np.argmax(similarities)) if sure else 0
+    if sure and similarities[place] < analyzer.thresholds.video_p10:
+        raise InputError(
+            f"The photo seems to show somebody else than the first one (similarity {similarities[place]:.2f}, at least "
+            f"{analyzer.thresholds.video_p10:.2f} is asked); leave it out."
+        )
+    return choose_face(faces, analyzer.thresholds.detector_floor, place + 1)
 
 
 def paint_first_frames(request: calls.PaintFirstFrames, bench: Bench) -> calls.PaintReply:
