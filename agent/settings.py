@@ -31,10 +31,11 @@ class Recipe(PlannerOptions):
     preset: str = Field("preview", description="The working set: a name in agent/presets.")
     planner: str = Field("rules", description="Backend that splits and revises prompts.")
     first_frame: str | None = Field(
-        "preview", description="Backend that paints the first frame; none for reference-to-video."
+        "preview", description='Backend that paints the first frame; "none" for reference-to-video.'
     )
     face_detail: str | None = Field(
-        None, description="Backend that corrects keyframes in a repair; none means no repair."
+        None,
+        description='Backend that paints faces again, in first frames and in keyframes of a repair; "none" for neither.',
     )
     video: str = Field("preview", description="Backend that makes the clip.")
     faces: str = Field("dlib", description="Backend that finds and compares faces.")
@@ -65,6 +66,11 @@ class Recipe(PlannerOptions):
     max_repairs: int = Field(1, ge=0, le=5, description="Windows regenerated at the most.")
     repair_strength: float = Field(0.4, gt=0, le=1, description="How far the face detailer may repaint a keyframe.")
 
+    @field_validator("first_frame", "face_detail", mode="before")
+    @classmethod
+    def _left_out(cls, value: object) -> object:
+        return None if value == "none" else value
+
     def backend(self, capability: BackendCapability) -> Backend:
         """What does one thing in this job, with its options; not for what the recipe leaves out."""
         from tools.pools.calls import Backend  # what it stands on is too much for reading settings
@@ -82,7 +88,10 @@ class PresetSource(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         name = self.current_state.get("preset") or Recipe.model_fields["preset"].default
-        return {"preset": name, **read_preset(str(name))}
+        values = {"preset": name, **read_preset(str(name))}
+        if values["planner"] == "qwen-local" and self.current_state.get("planner_url"):
+            values["planner"] = "qwen"  # a server that was named holds the model already
+        return values
 
 
 class Settings(Recipe, BaseSettings):

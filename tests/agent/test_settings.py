@@ -9,3 +9,22 @@ def test_options_of_a_backend_are_json_or_one_variable_each(monkeypatch):
     chosen = load_settings().recipe().backend("video")
     assert chosen.name == "preview"
     assert {name: int(value) for name, value in chosen.options.items()} == {"steps": 30, "shift": 5}
+
+
+def test_a_preset_is_a_whole_working_set():
+    recipe = load_settings(preset="paper").recipe()
+    chosen = (recipe.planner, recipe.first_frame, recipe.face_detail, recipe.video, recipe.faces)
+    assert chosen == ("qwen-local", "hyperlora", "sdxl", "wan-vace-14b", "arcface")
+    assert not recipe.sketch
+
+
+def test_the_baseline_has_no_first_frame_and_no_repair():
+    recipe = load_settings(preset="r2v").recipe()
+    assert (recipe.first_frame, recipe.face_detail, recipe.video) == (None, None, "wan-vace-14b-r2v")
+
+
+def test_a_planner_server_that_is_named_is_asked_rather_than_loading_its_model(monkeypatch):
+    monkeypatch.setenv("STEADFACE_PLANNER_URL", "http://127.0.0.1:8000/v1")
+    assert load_settings(preset="paper").planner == "qwen"
+    assert load_settings(preset="paper", planner="rules").planner == "rules"
+    assert load_settings(preset="preview").planner == "rules"
