@@ -13,7 +13,7 @@ _LETTERS = string.ascii_lowercase + string.digits + string.punctuation
 
 
 def save_tiny_sdxl(folder: Path, vae_blocks: int = 2) -> Path:
-    """Save it, so that ``tools.sdxl.load(str(folder), torch.device("cpu"))`` loads it as it would a real one.
+    """Save it, so that ``tools.sdxl.load(folder, torch.device("cpu"))`` loads it as it would a real one.
 
     Sides of pictures are multiples of 2, and of 8 with four blocks of VAE, as the real one has. Attention is where the
     real one has it: in the second and third block down, the middle and the first two up.

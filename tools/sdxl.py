@@ -1,7 +1,7 @@
 """Stable Diffusion XL on diffusers, loaded once a worker and shared by all who paint with it.
 
-The checkpoint is the one that ``STEADFACE_SDXL`` names, a Hub id or a folder in the layout of diffusers; nothing is
-downloaded here. Sampling is the field's usual for photographs: DPM++ 2M on Karras' noise levels.
+The checkpoint is ``realvisxl`` of the catalog, or what ``STEADFACE_SDXL`` names instead, in the layout of diffusers.
+Sampling is the field's usual for photographs: DPM++ 2M on Karras' noise levels.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ from typing import Any, Protocol
 
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from tools.contracts import Progress, Reference
 from tools.errors import BackendError, InputError, Unavailable
+from tools.models.place import folder_of, how_to_get
 
-DEFAULT_CHECKPOINT = "SG161222/RealVisXL_V4.0"
-LICENCES = {DEFAULT_CHECKPOINT: "CreativeML Open RAIL++-M"}
+CHECKPOINT = "realvisxl"
 
 NEGATIVE_PROMPT = (
     "lowres, bad anatomy, bad hands, missing fingers, extra digits, cropped, worst quality, low quality, jpeg "
@@ -167,15 +165,11 @@ class Sdxl:
 @cache
 def shared() -> Sdxl:
     """The one of this process, loaded at its first use. ``Unavailable`` where the checkpoint is not on this machine."""
-    return load(os.environ.get("STEADFACE_SDXL") or DEFAULT_CHECKPOINT, best_device())
+    return load(folder_of(CHECKPOINT), best_device())
 
 
-def load(checkpoint: str, device: torch.device, precision: torch.dtype | None = None) -> Sdxl:
-    """``checkpoint`` is a Hub id or a folder; ``Unavailable`` where it is missing or incomplete.
-
-    ``precision`` is ``best_precision`` unless it is given.
-    """
-    folder = _folder(checkpoint)
+def load(folder: Path, device: torch.device, precision: torch.dtype | None = None) -> Sdxl:
+    """``Unavailable`` where the folder is incomplete. ``precision`` is ``best_precision`` unless it is given."""
     halved = any(folder.glob("unet/*.fp16.safetensors"))
     try:
         pipe = StableDiffusionXLPipeline.from_pretrained(
@@ -187,7 +181,7 @@ def load(checkpoint: str, device: torch.device, precision: torch.dtype | None = 
             add_watermarker=False,
         )
     except (OSError, ValueError) as error:
-        raise Unavailable(f"The SDXL checkpoint {checkpoint} is not whole; {_mend(checkpoint)}.") from error
+        raise Unavailable(f"The SDXL checkpoint in {folder} is not whole; {how_to_get(CHECKPOINT)}.") from error
     if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory < _ROOMY:
         pipe.enable_model_cpu_offload(device=device)
     else:
@@ -221,20 +215,6 @@ def enough_memory() -> Iterator[None]:
         raise BackendError(
             "The GPU has too little memory for this picture; ask for fewer candidates or a smaller size."
         ) from error
-
-
-def _folder(checkpoint: str) -> Path:
-    if Path(checkpoint).is_dir():
-        return Path(checkpoint)
-    try:
-        return Path(snapshot_download(checkpoint, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError) as error:
-        raise Unavailable(f"The SDXL checkpoint {checkpoint} is not on this machine; {_mend(checkpoint)}.") from error
-
-
-def _mend(checkpoint: str) -> str:
-    licence = f" (licence: {LICENCES[checkpoint]})" if checkpoint in LICENCES else ""
-    return f"get it with: hf download {checkpoint}{licence}, or name another Hub id or folder in STEADFACE_SDXL"
 
 
 def _chunks(tokenizer: Any, text: str) -> torch.Tensor:  # noqa: ANN401 - either tokenizer of the pipeline

@@ -64,7 +64,7 @@ def new_detailer(tiny, encoder, monkeypatch):
     """``new_detailer()`` has a pipeline just loaded."""
     monkeypatch.setattr(geometry, "GUIDE_SIZE", 32)
     monkeypatch.setattr(geometry, "LONGEST_SIDE", 64)
-    return lambda: SdxlDetailer(sdxl.load(str(tiny), torch.device("cpu"), torch.float32), encoder)
+    return lambda: SdxlDetailer(sdxl.load(tiny, torch.device("cpu"), torch.float32), encoder)
 
 
 @pytest.fixture

@@ -37,4 +37,4 @@ def tiny_sdxl_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_sdxl(tiny_sdxl_folder: Path) -> sdxl.Sdxl:
-    return sdxl.load(str(tiny_sdxl_folder), torch.device("cpu"))
+    return sdxl.load(tiny_sdxl_folder, torch.device("cpu"))

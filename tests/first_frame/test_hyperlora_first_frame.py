@@ -32,7 +32,7 @@ def quiet(done: int, total: int, message: str) -> None:
 
 @pytest.fixture
 def identities(tiny_hyperlora, tiny_clip) -> HyperLoraIdentity:
-    return HyperLoraIdentity(load_network(tiny_hyperlora, TINY), PictureEncoder(str(tiny_clip)), GreenFaces())
+    return HyperLoraIdentity(load_network(tiny_hyperlora, TINY), PictureEncoder(tiny_clip), GreenFaces())
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_person_changes_the_picture(painter):
 def test_it_paints_what_diffusers_paints_with_the_lora_loaded(painter, identities, tiny_sdxl_folder):
     """Trigger words first, strength 0.85, 20 steps, guidance 5."""
     (ours,) = painter.generate([ONE], PROMPT, [4], SIZE, quiet)
-    plain = sdxl.load(str(tiny_sdxl_folder), torch.device("cpu"))
+    plain = sdxl.load(tiny_sdxl_folder, torch.device("cpu"))
     plain.pipe.load_lora_weights(dict(identities.encode([ONE], quiet).weights), adapter_name="me")
     plain.pipe.set_adapters(["me"], [0.85])
     theirs = plain.pipe(
@@ -81,7 +81,7 @@ def test_it_paints_what_diffusers_paints_with_the_lora_loaded(painter, identitie
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
 def test_half_precision_paints_nearly_the_same(painter, identities, tiny_sdxl_folder, precision):
     """A VAE that overflows in half precision decodes in full; bfloat16 has three digits."""
-    halved = sdxl.load(str(tiny_sdxl_folder), torch.device("cpu"), precision)
+    halved = sdxl.load(tiny_sdxl_folder, torch.device("cpu"), precision)
     (near,) = HyperLoraFirstFrame(halved, identities).generate([ONE], PROMPT, [1], SIZE, quiet)
     (full,) = painter.generate([ONE], PROMPT, [1], SIZE, quiet)
     assert 0 < np.abs(near.astype(int) - full).mean() < 2

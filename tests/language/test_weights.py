@@ -19,7 +19,7 @@ def test_a_folder_and_an_id_in_the_cache_are_found(tiny_qwen: Path, cached: str)
 def test_missing_weights_name_the_command_that_gets_them_and_the_licence(cached: str) -> None:
     with pytest.raises(Unavailable) as told:
         folder_of("Qwen/Qwen3-8B")
-    assert "hf download Qwen/Qwen3-8B (licence Apache-2.0)" in str(told.value)
+    assert "steadface models pull qwen3-8b (licence: Apache-2.0)" in str(told.value)
 
 
 def test_a_licence_that_is_not_known_is_not_claimed(cached: str) -> None:

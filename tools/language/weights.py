@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 from tools.errors import InputError, Unavailable
-
-_LICENCE = "Apache-2.0"
-"""Of every Qwen3 model."""
+from tools.models import place
+from tools.models.catalog import catalog
 
 
 def folder_of(model: str) -> Path:
@@ -30,8 +29,10 @@ def how_to_get(model: str) -> str:
     """What to do so that the weights are here, as the second half of a sentence."""
     if Path(model).expanduser().is_dir():
         return "copy its folder again"
-    licence = f" (licence {_LICENCE})" if model.startswith("Qwen/Qwen3-") else ""
-    return f"get it with: hf download {model}{licence}"
+    for listed in catalog().values():
+        if listed.hub == model:
+            return place.how_to_get(listed.name)
+    return f"get it with: hf download {model}"
 
 
 def _cached(model: str) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -12,28 +10,24 @@ from numpy.typing import NDArray
 from tools.contracts import Box, RGBImage
 from tools.errors import Unavailable
 from tools.first_frame.hyperlora.conditioning import Points, Sighting
+from tools.models.place import folder_of
 
 PACK = "antelopev2"
 MODELS = ("scrfd_10g_bnkps.onnx", "2d106det.onnx", "glintr100.onnx")
 """The detector, the landmarks and the recogniser; the pack's others are not needed."""
-
-GET = (
-    "get antelopev2.zip from the releases of github.com/deepinsight/insightface (licence: non-commercial research "
-    "only) and unpack it there, or name another folder in STEADFACE_ANTELOPEV2"
-)
 
 
 class Antelope:
     """A ``FaceReader``. ``Unavailable`` where insightface or its pack is missing."""
 
     def __init__(self) -> None:
-        folder = _folder()
+        folder = folder_of(PACK)
         try:
             from insightface.model_zoo import get_model
         except ImportError as error:
             raise Unavailable(
                 "HyperLoRA reads faces with insightface, which is not installed; get it with: "
-                "pip install insightface onnxruntime"
+                "pip install 'steadface[arcface]' && pip install --no-deps insightface"
             ) from error
         detector, landmarks, recogniser = (
             get_model(str(folder / model), providers=["CPUExecutionProvider"]) for model in MODELS
@@ -55,17 +49,6 @@ class Antelope:
     def embedding(self, image: RGBImage, face: Sighting) -> NDArray[np.float32]:
         vector = np.asarray(self._recogniser.get(_bgr(image), _as_theirs(face)), dtype=np.float32).ravel()
         return cast(NDArray[np.float32], vector / np.linalg.norm(vector))
-
-
-def _folder() -> Path:
-    named = os.environ.get("STEADFACE_ANTELOPEV2")
-    folder = Path(named or f"~/.insightface/models/{PACK}").expanduser()
-    # The pack's zip holds a folder of its own name, which tools unpack into another of that name.
-    folder = folder / PACK if (folder / PACK).is_dir() else folder
-    for model in MODELS:
-        if not (folder / model).is_file():
-            raise Unavailable(f"{model} of insightface's {PACK} is missing from {folder}; {GET}.")
-    return folder
 
 
 def _as_theirs(face: Sighting) -> Any:  # noqa: ANN401 - a class of insightface

@@ -1,21 +1,18 @@
 """Reading HyperLoRA's published files, strictly: a folder that is wrong in any way is told in one sentence.
 
-The published ones are Hub ``bytedance-research/HyperLoRA``, one folder a variant, and non-commercial.
+The published ones are ``hyperlora`` of the catalog, one folder a variant, and non-commercial.
 Shapes are compared before a weight is read, and the bases stay mapped from their file.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
@@ -23,15 +20,11 @@ from torch import nn
 from tools.errors import Unavailable
 from tools.first_frame.hyperlora.config import TOKENS, AttentionModule, HyperLoraConfig
 from tools.first_frame.hyperlora.network import HyperLora
+from tools.models.place import how_to_get
 
-REPOSITORY = "bytedance-research/HyperLoRA"
+MODEL = "hyperlora"
 VARIANT = "sdxl_hyper_id_lora_v1_fidelity"
 """The better likeness; ``sdxl_hyper_id_lora_v1_edit`` follows the prompt better."""
-
-GET = (
-    f'get the published weights with: hf download {REPOSITORY} --include "{VARIANT}/*" '
-    "(licence: CC BY-NC 4.0, not for commercial use)"
-)
 
 MODULES = "hyper_lora_modules.json"
 PARTS = ("id_projector", "resampler", "hyper_lora_modules")
@@ -45,18 +38,6 @@ _NAME = re.compile(
 """An attention module of SDXL as LoRA files spell it, after the original code or after diffusers."""
 
 Shapes = Mapping[str, tuple[int, ...]]
-
-
-def default_folder() -> Path:
-    """The folder that ``STEADFACE_HYPERLORA`` names, else the published variant among what the Hub's client keeps."""
-    named = os.environ.get("STEADFACE_HYPERLORA")
-    if named:
-        return Path(named).expanduser()
-    try:
-        kept = snapshot_download(REPOSITORY, allow_patterns=f"{VARIANT}/*", local_files_only=True)
-    except LocalEntryNotFoundError as error:
-        raise Unavailable(f"HyperLoRA's weights are not on this machine; {GET}.") from error
-    return Path(kept) / VARIANT
 
 
 def load_network(folder: Path, config: HyperLoraConfig) -> HyperLora:
@@ -104,7 +85,7 @@ def _is_width(value: object) -> bool:
 
 def _expect_files(folder: Path) -> None:
     if not folder.is_dir():
-        raise Unavailable(f"There is no folder {folder} with HyperLoRA's weights; {GET}.")
+        raise Unavailable(f"There is no folder {folder} with HyperLoRA's weights; {how_to_get(MODEL)}.")
     if (folder / VARIANT).is_dir():
         raise Unavailable(
             f"{folder} holds the variants of HyperLoRA; name one of them, such as {folder / VARIANT}, "
@@ -112,7 +93,7 @@ def _expect_files(folder: Path) -> None:
         )
     for name in (MODULES, *(f"{part}.safetensors" for part in PARTS)):
         if not (folder / name).is_file():
-            raise Unavailable(f"{name} is missing from HyperLoRA's folder {folder}; {GET}.")
+            raise Unavailable(f"{name} is missing from HyperLoRA's folder {folder}; {how_to_get(MODEL)}.")
 
 
 def _expect_this_kind(
@@ -185,4 +166,4 @@ def _heads(file: Any) -> Iterator[tuple[str, tuple[int, ...], str]]:  # noqa: AN
 
 
 def _wrong(where: Path, what: str) -> Unavailable:
-    return Unavailable(f"{where} {what}; {GET}.")
+    return Unavailable(f"{where} {what}; {how_to_get(MODEL)}.")

@@ -13,11 +13,12 @@ import torch
 from tools.contracts import Progress, Reference
 from tools.errors import InputError
 from tools.first_frame.hyperlora.antelope import Antelope
-from tools.first_frame.hyperlora.checkpoint import default_folder, load_network
-from tools.first_frame.hyperlora.clip import PictureEncoder, default_encoder
+from tools.first_frame.hyperlora.checkpoint import load_network
+from tools.first_frame.hyperlora.clip import PictureEncoder
 from tools.first_frame.hyperlora.conditioning import FaceReader, Look, look_at
 from tools.first_frame.hyperlora.config import HyperLoraConfig
 from tools.first_frame.hyperlora.network import HyperLora
+from tools.models.place import folder_of
 from tools.sdxl import IdentityLora
 
 TRIGGER = "fcsks fxhks fhyks"
@@ -74,7 +75,8 @@ class HyperLoraIdentity:
 @cache
 def hyperlora_identity() -> HyperLoraIdentity:
     """The one of this process, with the published weights."""
-    return HyperLoraIdentity(load_network(default_folder(), HyperLoraConfig()), default_encoder(), Antelope())
+    network = load_network(folder_of("hyperlora"), HyperLoraConfig())
+    return HyperLoraIdentity(network, PictureEncoder(folder_of("clip")), Antelope())
 
 
 def _content_hash(references: Sequence[Reference]) -> str:
