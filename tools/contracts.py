@@ -151,7 +151,7 @@ class FaceDetailer(Protocol):
         self,
         frames: Sequence[RGBImage],
         faces: Sequence[Sequence[Face]],
-        reference: Reference,
+        references: Sequence[Reference],
         prompt: str,
         strength: float,
         seed: int,
@@ -159,7 +159,7 @@ class FaceDetailer(Protocol):
     ) -> list[RGBImage]:
         """The frames with their faces repainted; ``strength`` is 0 (as it was) to 1.
 
-        ``faces`` are those of each frame, the nearest to the reference first: that one alone becomes the person.
+        ``faces`` are those of each frame, the nearest to the first reference first: that one alone becomes the person.
         """
         ...
 

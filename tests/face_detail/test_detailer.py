@@ -73,7 +73,7 @@ def painting(new_detailer):
 
     def paint(frames, boxes, strength=0.5, seed=7, prompt="a person", report=lambda *_: None):
         faces = [[face(box) for box in here] for here in boxes]
-        return new_detailer().detail(frames, faces, reference(), prompt, strength, seed, report)
+        return new_detailer().detail(frames, faces, [reference()], prompt, strength, seed, report)
 
     return paint
 
@@ -224,7 +224,7 @@ def test_the_noise_is_the_first_draw_of_the_seed(new_detailer):
     pipe, seen = worker._painter.pipe, []
     pipe.unet.register_forward_pre_hook(lambda unet, given: seen.append(given[0]))
     frame = picture()
-    worker.detail([frame], [[face(LEFT)]], reference(), "", 0.5, 7, lambda *_: None)
+    worker.detail([frame], [[face(LEFT)]], [reference()], "", 0.5, 7, lambda *_: None)
 
     crop = Image.fromarray(frame[6:69, 0:54]).resize((55, 64), Image.Resampling.LANCZOS).crop((3, 0, 51, 64))
     pixels = torch.from_numpy(np.asarray(crop) / np.float32(127.5) - 1).permute(2, 0, 1)[None]
@@ -249,7 +249,7 @@ def test_half_precision_paints_nearly_the_same(new_detailer, precision):
     whole, half = new_detailer(), new_detailer()
     half._painter.pipe.to(precision)
     first, second = (
-        worker.detail([picture()], [[face(LEFT)]], reference(), "", 0.5, 7, lambda *_: None)[0].astype(int)
+        worker.detail([picture()], [[face(LEFT)]], [reference()], "", 0.5, 7, lambda *_: None)[0].astype(int)
         for worker in (whole, half)
     )
     assert np.abs(first - second).max() < 12

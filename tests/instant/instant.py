@@ -192,7 +192,7 @@ class Detailer:
         self,
         frames: Sequence[RGBImage],
         faces: Sequence[Sequence[Face]],
-        reference: Reference,
+        references: Sequence[Reference],
         prompt: str,
         strength: float,
         seed: int,

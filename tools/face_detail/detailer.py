@@ -45,7 +45,7 @@ class SdxlDetailer:
         self,
         frames: Sequence[RGBImage],
         faces: Sequence[Sequence[Face]],
-        reference: Reference,
+        references: Sequence[Reference],
         prompt: str,
         strength: float,
         seed: int,
@@ -59,7 +59,7 @@ class SdxlDetailer:
         total = STEPS * sum(map(len, spots))
         if strength == 0 or total == 0:
             return list(frames)
-        looks = self._looks(reference, prompt, spots, report)
+        looks = self._looks(references, prompt, spots, report)
         painted, before = [], 0
         for frame, places in zip(frames, spots, strict=True):
             canvas = frame.astype(np.float32)
@@ -71,13 +71,17 @@ class SdxlDetailer:
         return painted
 
     def _looks(
-        self, reference: Reference, prompt: str, spots: Sequence[Sequence[tuple[int, Spot]]], report: Progress
+        self,
+        references: Sequence[Reference],
+        prompt: str,
+        spots: Sequence[Sequence[tuple[int, Spot]]],
+        report: Progress,
     ) -> dict[bool, _Look]:
         """How the person's face (``True``) and the others (``False``) are painted, those that there are."""
         looks = {}
         numbers = {number for places in spots for number, _ in places}
         if 0 in numbers:
-            identity = self._identities.encode([reference], report)
+            identity = self._identities.encode(references, report)
             looks[True] = _Look(identity, self._painter.encode(identity.prompt(prompt)))
         if numbers - {0}:
             looks[False] = _Look(None, self._painter.encode(prompt))

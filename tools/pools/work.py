@@ -118,7 +118,7 @@ def _detailed(
         detailed += backend.detail(
             [image],
             [_nearest_first(faces, references[0], analyzer)],
-            references[0],
+            references,
             request.prompt,
             request.detail_strength,
             request.seeds[number],
@@ -194,7 +194,7 @@ def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairRepl
     corrected = detailer.detail(
         keyframes,
         [_nearest_first(faces, references[0], analyzer) for faces in analyzer.analyze(keyframes)],
-        references[0],
+        references,
         request.spatial_prompt,
         request.strength,
         request.seed,
