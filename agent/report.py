@@ -87,6 +87,7 @@ class Candidate(Part):
     seed: int = Field(ge=0)
     image: ArtifactId
     similarity: Similarity | None = Field(description="to the reference photo; null where no face was found")
+    largest_similarity: Similarity | None = Field(description="of the largest face, where others would score that one")
     face: SeenFace | None = Field(description="the face nearest the reference; box in pixels of the image")
     face_count: int = Field(ge=0, description="faces at or above the detector's floor")
     passed: bool

@@ -154,6 +154,7 @@ def _attempt(state: State, number: int) -> report.Attempt:
             seed=candidate["seed"],
             image=candidate["image"],
             similarity=candidate["score"]["similarity"],
+            largest_similarity=candidate["score"]["largest_similarity"],
             face=candidate["score"]["face"],
             face_count=candidate["score"]["face_count"],
             passed=candidate["passed"],

@@ -35,7 +35,7 @@ class Recipe(PlannerOptions):
     )
     face_detail: str | None = Field(
         None,
-        description='Backend that paints faces again, in first frames and in keyframes of a repair; "none" for neither.',
+        description='Backend that paints faces again, in first frames and keyframes of repairs; "none" for neither.',
     )
     video: str = Field("preview", description="Backend that makes the clip.")
     faces: str = Field("dlib", description="Backend that finds and compares faces.")

@@ -39,6 +39,7 @@ def candidate(number, image, similarity, side, passed):
         "seed": 1_000_003 * image,
         "image": artifact(image),
         "similarity": similarity,
+        "largest_similarity": similarity,
         "face": None if similarity is None else face(side),
         "face_count": 0 if similarity is None else 1,
         "passed": passed,
@@ -60,9 +61,11 @@ def a_report(**changes):
         "sketch": True,
         "notice": SKETCH_NOTICE,
         "backends": {"planner": "rules", "first_frame": "preview", "video": "preview", "faces": "dlib"},
+        "options": {},
         "request": {
             "prompt": "A wide shot of a woman, tiny in a vast desert, walking towards the camera at dusk.",
             "photo_name": "astronaut.jpg",
+            "more_photo_names": [],
             "face": None,
             "seed": 7,
             "consent": {"basis": "licensed", "source": "stated by the user"},
@@ -277,6 +280,13 @@ def test_a_prompt_is_text_and_nothing_else():
     assert "script" not in reader.tags
     assert all(value.startswith("data:") for value in reader.loads)
     assert evil in reader.text
+
+
+def test_options_and_further_photos_are_on_the_page():
+    request = a_report().request.model_dump() | {"more_photo_names": ["beach.jpg", "<b>.png"]}
+    page = page_of(a_report(options={"video": {"steps": 30}}, request=request))
+    assert "preview (steps 30)" in page
+    assert "beach.jpg, &lt;b&gt;.png" in page
 
 
 def test_what_was_not_reached_is_said():

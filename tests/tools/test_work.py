@@ -125,6 +125,24 @@ def test_the_face_nearest_the_reference_is_scored_and_the_others_are_counted(ben
     assert score.face_count == 3
 
 
+def test_what_the_largest_face_would_score_is_told_beside_the_nearest(bench, reference, instant, monkeypatch):
+    """The largest of three is the second, a stranger's."""
+    analyze = instant.Analyzer.analyze
+    image = keep(bench, instant.picture(instant.Mark(similarity=0.7, faces=3)))
+
+    def grown(self, images):
+        return [
+            [replace(face, box=face.box._replace(width=face.box.width * 2)) if n == 1 else face for n, face in seen]
+            for seen in (list(enumerate(faces)) for faces in analyze(self, images))
+        ]
+
+    asked = calls.ScoreImages(reference=reference, images=[image])
+    score_images(asked, bench)  # the reference is looked at as it is
+    monkeypatch.setattr(instant.Analyzer, "analyze", grown)
+    (score,) = score_images(asked, bench).scores
+    assert (score.similarity, score.largest_similarity) == (pytest.approx(0.7), 0)
+
+
 def test_a_face_below_the_floor_is_no_face_but_is_told(bench, reference, instant):
     image = keep(bench, instant.picture(instant.Mark(score=0.12)))
     (score,) = score_images(calls.ScoreImages(reference=reference, images=[image]), bench).scores

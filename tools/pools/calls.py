@@ -122,10 +122,12 @@ class PaintFirstFrames(Request):
 class ImageScore(Message):
     """``face`` is the face nearest the reference among those at or above the detector's floor, ``face_count`` of them.
 
+    ``similarity`` is its own; ``largest_similarity`` that of the largest of them, which others may have scored.
     ``faint`` is the best detection below the floor, where no face reached it.
     """
 
     similarity: float | None
+    largest_similarity: float | None = None
     face: SeenFace | None
     face_count: int
     faint: SeenFace | None = None

@@ -278,9 +278,11 @@ def summarise(points: Sequence[calls.FramePoint]) -> calls.VideoScore:
 def _score(image: RGBImage, faces: Sequence[Face], reference: Reference, analyzer: FaceAnalyzer) -> calls.ImageScore:
     sure = _nearest_first(faces, reference, analyzer)
     nearest = sure[0] if sure else None
+    largest = max(sure, key=lambda face: face.box.width * face.box.height, default=None)
     faint = max(faces, key=lambda face: face.score, default=None) if nearest is None else None
     return calls.ImageScore(
         similarity=analyzer.similarity(reference.face, nearest) if nearest else None,
+        largest_similarity=analyzer.similarity(reference.face, largest) if largest else None,
         face=_seen(nearest) if nearest else None,
         face_count=len(sure),
         faint=_seen(faint) if faint else None,
