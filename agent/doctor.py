@@ -6,26 +6,34 @@ import threading
 from secrets import token_hex
 from typing import get_args
 
+from agent.needs import missing_models
 from agent.planner.desk import Caller, Desk, Reply, planner_at
 from agent.settings import load_settings, preset_names
 from tools.errors import InputError, Unavailable
 from tools.pools import CallKey, Pool
-from tools.pools.calls import BackendCapability, CheckBackends, CheckReply, Request
+from tools.pools.calls import CheckBackends, CheckReply, Request
+from tools.registry import BackendCapability
 
 
 def readiness(pool: Pool) -> dict[str, list[str]]:
-    """Preset to what it is missing, one sentence each; the backends are made in a worker, as a job would make them."""
+    """Preset to what it is missing, one sentence each; a worker tries the backends, and no weights are loaded."""
     return {preset: _missing(preset, pool) for preset in preset_names()}
 
 
 def _missing(preset: str, pool: Pool) -> list[str]:
     settings = load_settings(preset=preset)
     recipe = settings.recipe()
-    backends: dict[BackendCapability, str] = {
-        name: backend for name in get_args(BackendCapability) if (backend := getattr(recipe, name)) is not None
+    backends = {
+        capability: recipe.backend(capability)
+        for capability in get_args(BackendCapability)
+        if getattr(recipe, capability) is not None
     }
     desk = Desk(recipe, settings.planner_key, _caller(pool), threading.Event())
-    return [*desk.call(CheckBackends(backends=backends), CheckReply).missing, *_missing_planner(desk, recipe.planner)]
+    return [
+        *missing_models(preset, recipe),
+        *desk.call(CheckBackends(backends=backends), CheckReply).missing,
+        *_missing_planner(desk, recipe.planner),
+    ]
 
 
 def _caller(pool: Pool) -> Caller:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from agent.planner.options import PlannerOptions
 from tools.errors import InputError
+from tools.home import home_folder
 from tools.registry import BackendCapability, Options
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ class Settings(Recipe, BaseSettings):
     )
 
     home: Path = Field(
-        default_factory=lambda: platformdirs.user_data_path("steadface"),
-        description="All state: jobs, artifacts, checkpoints, logs.",
+        default_factory=home_folder,
+        description="All state: jobs, artifacts, checkpoints, logs, and what is known of models.",
     )
     videos: Path = Field(
         default_factory=lambda: platformdirs.user_videos_path() / "Steadface",

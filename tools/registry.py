@@ -11,7 +11,9 @@ Other packages add their own the same way; nothing else has to know of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
 from typing import Any, Literal
@@ -42,10 +44,23 @@ def create(capability: Capability, name: str, *given: object, options: Mapping[s
     ``InputError`` where no package offers the name, or two do, or an option is wrong; ``Unavailable`` where it does not
     import here.
     """
+    with _importing(capability, name):
+        return factory(capability, name, options)(*given)
+
+
+def factory(capability: Capability, name: str, options: Mapping[str, Any] | None = None) -> Callable[..., Any]:
+    """What makes the backend, imported and with its options, but not called yet; raises as ``create`` does."""
     entry = _only([entry for entry in _installed(capability) if entry.name == name], capability, name)
+    with _importing(capability, name):
+        found = entry.load()
+    return partial(found, **_checked(options, found, f'{_spoken(capability)} backend "{name}"'))
+
+
+@contextmanager
+def _importing(capability: Capability, name: str) -> Iterator[None]:
+    """Say in one sentence that a Python module is missing or does not load."""
     try:
-        factory = entry.load()
-        return factory(*given, **_checked(options, factory, f'{_spoken(capability)} backend "{name}"'))
+        yield
     except ModuleNotFoundError as error:
         raise Unavailable(
             f'The {_spoken(capability)} backend "{name}" needs the Python module "{error.name}", '

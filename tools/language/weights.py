@@ -36,11 +36,10 @@ def how_to_get(model: str) -> str:
 
 
 def _cached(model: str) -> Path:
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(model, local_files_only=True))
+        return place.snapshot(model)
     except HFValidationError as error:
         raise InputError(
             f'There is no folder "{model}", and no model on the Hub can have that name; '

@@ -15,6 +15,7 @@ class Model(BaseModel):
 
     ``files`` are patterns in the repository, or the files that the folder must hold. ``inside`` is the folder of the
     repository that users of the model look into. ``variable`` is the environment variable that names another place.
+    ``page`` tells the licence of an archive; the Hub's pages tell theirs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,12 +32,34 @@ class Model(BaseModel):
     licence: str
     commercial: bool = True
     variable: str
+    page: str = ""
 
     @model_validator(mode="after")
     def _from_one_place(self) -> Model:
         if (self.hub is None) == (self.archive is None) or (self.archive is None) != (self.folder is None):
             raise ValueError(f"{self.name} must come from the Hub, or from an archive that has a folder")
+        if self.archive and not self.page:
+            raise ValueError(f"{self.name} must name the page that tells its licence")
         return self
+
+    @property
+    def source(self) -> str:
+        """The repository on the Hub, or the address of the archive."""
+        return self.hub or self.archive or ""
+
+    @property
+    def told_at(self) -> str:
+        """The page that tells of the model and its licence."""
+        return self.page or f"https://huggingface.co/{self.hub}"
+
+    @property
+    def terms(self) -> str:
+        """The licence, and whether it keeps commerce out."""
+        return self.licence if self.commercial else f"{self.licence}, not for commercial use"
+
+    @property
+    def size(self) -> str:
+        return told_size(self.gigabytes)
 
 
 @cache
@@ -50,3 +73,8 @@ def needed(backends: Mapping[str, str]) -> list[Model]:
     """What backends need, given as capability to name."""
     users = {f"{capability}.{name}" for capability, name in backends.items()}
     return [model for model in catalog().values() if users.intersection(model.used_by)]
+
+
+def told_size(gigabytes: float) -> str:
+    """A size for people, such as ``16.4 GB`` or ``39 MB``."""
+    return f"{gigabytes:.3g} GB" if gigabytes >= 1 else f"{gigabytes * 1000:.3g} MB"

@@ -294,7 +294,7 @@ class CheckReply(Message):
 
 
 class CheckBackends(Request):
-    """Make every backend, as a job would; ``backends`` maps capability to name."""
+    """Whether every backend can be made here; ``backends`` maps capability to name."""
 
     operation: ClassVar[str] = "check_backends"
     queue: ClassVar[Queue] = "quick"

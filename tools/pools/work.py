@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from tools import media
+from tools import media, registry
 from tools.contact_sheet import Tile, contact_sheet, jpeg_under
 from tools.contracts import (
     ClipSpec,
@@ -23,6 +23,7 @@ from tools.contracts import (
 )
 from tools.errors import BackendError, InputError, Unavailable
 from tools.faces.reference import annotate, choose_face, left_to_right
+from tools.models.catalog import needed
 from tools.pools import calls
 from tools.pools.bench import Bench, Operation
 from tools.pools.clock import Clock
@@ -230,10 +231,14 @@ def complete_chat(request: calls.CompleteChat, bench: Bench) -> calls.ChatReply:
 
 
 def check_backends(request: calls.CheckBackends, bench: Bench) -> calls.CheckReply:
+    """A backend that loads a model of the catalog is found and not made: doctor looks for the model without loading."""
     missing = []
     for capability, chosen in request.backends.items():
         try:
-            bench.backend(capability, chosen)
+            if needed({capability: chosen.name}):
+                registry.factory(capability, chosen.name, chosen.options)
+            else:
+                bench.backend(capability, chosen)
         except (Unavailable, InputError) as error:
             missing.append(str(error))
     return calls.CheckReply(missing=missing)

@@ -1,0 +1,14 @@
+"""The folder that holds all state."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def home_folder() -> Path:
+    """Where ``STEADFACE_HOME`` says, else ``steadface`` in the user's data folder; perhaps not there yet."""
+    named = os.environ.get("STEADFACE_HOME")
+    return Path(named).expanduser().absolute() if named else platformdirs.user_data_path("steadface")
