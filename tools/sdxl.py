@@ -34,6 +34,8 @@ CHUNK = 75
 
 PRECISIONS = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
+_ADAPTER = "identity"
+
 _ROOMY = 20 * 2**30
 """Bytes of a card that holds the whole pipeline and a batch of 1024x1024; on smaller ones models take turns."""
 
@@ -53,6 +55,10 @@ class IdentityLora:
     weights: Mapping[str, torch.Tensor]
     trigger: str
     scale: float
+
+    @property
+    def rank(self) -> int:
+        return max(matrix.shape[0] for name, matrix in self.weights.items() if "lora_down" in name)
 
     def prompt(self, prompt: str) -> str:
         return f"{self.trigger}, {prompt}"
@@ -83,7 +89,8 @@ class Prompt:
 class Sdxl:
     """The pipeline; others are made from its parts: ``StableDiffusionXLInpaintPipeline(**sdxl.components)``."""
 
-    def __init__(self, pipe: StableDiffusionXLPipeline, device: torch.device) -> None:
+    def __init__(self, pipe: StableDiffusionXLPipeline, device: torch.device, compiler: str | None = None) -> None:
+        """``compiler`` is a backend of ``torch.compile`` for the UNet's blocks, such as ``inductor``."""
         pipe.scheduler = DPMSolverMultistepScheduler.from_config(
             pipe.scheduler.config,
             algorithm_type="dpmsolver++",
@@ -95,6 +102,7 @@ class Sdxl:
         pipe.set_progress_bar_config(disable=True)
         self.pipe = pipe
         self.device = device
+        self._compiler = compiler
         self._worn: str | None = None
 
     @property
@@ -139,14 +147,24 @@ class Sdxl:
         return ended
 
     def _put_on(self, identity: IdentityLora) -> None:
-        if self._worn != identity.name:
-            if self._worn is not None:
-                self.pipe.delete_adapters(self._worn)
-                self._worn = None
-            self.pipe.load_lora_weights(dict(identity.weights), adapter_name=identity.name)
-            self._worn = identity.name
+        if self._worn is None:
+            self._wear_first(identity)
+        elif self._worn != identity.name:
+            # Into the matrices that are there, so that compiled blocks stay as they are.
+            self.pipe.load_lora_weights(dict(identity.weights), adapter_name=_ADAPTER, hotswap=True)
+        self._worn = identity.name
         self.pipe.enable_lora()
-        self.pipe.set_adapters([identity.name], [identity.scale])
+        self.pipe.set_adapters([_ADAPTER], [identity.scale])
+
+    def _wear_first(self, identity: IdentityLora) -> None:
+        """Blocks are compiled with a LoRA in them; which one does not matter."""
+        if self._compiler:
+            self.pipe.enable_lora_hotswap(target_rank=identity.rank)
+        # Copied: what is loaded first is what others are later written into.
+        own = {name: matrix.clone() for name, matrix in identity.weights.items()}
+        self.pipe.load_lora_weights(own, adapter_name=_ADAPTER)
+        if self._compiler:
+            self.pipe.unet.compile_repeated_blocks(backend=self._compiler)
 
     @torch.no_grad()
     def _encode(self, text: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -182,11 +200,11 @@ def load(folder: Path, device: torch.device, precision: torch.dtype | None = Non
         )
     except (OSError, ValueError) as error:
         raise Unavailable(f"The SDXL checkpoint in {folder} is not whole; {how_to_get(CHECKPOINT)}.") from error
-    if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory < _ROOMY:
+    if _takes_turns(device):
         pipe.enable_model_cpu_offload(device=device)
     else:
         pipe.to(device)
-    return Sdxl(pipe, device)
+    return Sdxl(pipe, device, _compiler())
 
 
 def best_device() -> torch.device:
@@ -203,6 +221,25 @@ def best_precision(device: torch.device) -> torch.dtype:
     if named not in PRECISIONS:
         raise InputError(f"STEADFACE_SDXL_PRECISION cannot be {named!r}; choose one of: {', '.join(PRECISIONS)}.")
     return PRECISIONS[named]
+
+
+def _takes_turns(device: torch.device) -> bool:
+    """Whether models wait for their turn on the card: as ``STEADFACE_SDXL_OFFLOAD`` says, else by the card's size."""
+    named = os.environ.get("STEADFACE_SDXL_OFFLOAD") or "auto"
+    if named not in ("auto", "always", "never"):
+        raise InputError(f"STEADFACE_SDXL_OFFLOAD cannot be {named!r}; choose one of: auto, always, never.")
+    if device.type != "cuda" or named == "never":
+        return False
+    return named == "always" or torch.cuda.get_device_properties(device).total_memory < _ROOMY
+
+
+def _compiler() -> str | None:
+    """The backend of ``torch.compile`` that ``STEADFACE_SDXL_COMPILE`` names, where it names one."""
+    named = os.environ.get("STEADFACE_SDXL_COMPILE")
+    known = torch.compiler.list_backends(exclude_tags=())
+    if named and named not in known:
+        raise InputError(f"STEADFACE_SDXL_COMPILE cannot be {named!r}; choose one of: {', '.join(known)}.")
+    return named or None
 
 
 @contextmanager

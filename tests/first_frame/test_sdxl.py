@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from tiny_hyperlora import TINY
@@ -88,10 +89,15 @@ def test_the_identity_is_worn_within_the_block_only(tiny_sdxl, identity):
 def test_one_identity_follows_another(tiny_sdxl, identity):
     doubled = {key: value * 2 if "lora_up" in key else value for key, value in identity.weights.items()}
     other = sdxl.IdentityLora("somebody else", doubled, "trigger words", 0.85)
-    for worn in (identity, other, identity):
-        with tiny_sdxl.wearing(worn):
-            assert tiny_sdxl.pipe.get_active_adapters() == [worn.name]
-    assert tiny_sdxl.pipe.get_list_adapters() == {"unet": [identity.name]}
+    layer = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+    x = torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
+    seen = []
+    for worn in (None, identity, other, identity):
+        with tiny_sdxl.wearing(worn), torch.no_grad():
+            seen.append(tiny_sdxl.pipe.unet.get_submodule(layer)(x))
+    nobody, one, two, again = seen
+    torch.testing.assert_close(two - nobody, 2 * (one - nobody))
+    assert torch.equal(again, one)
 
 
 def test_the_identity_comes_off_when_the_painting_fails(tiny_sdxl, identity):
@@ -123,6 +129,40 @@ def test_the_checkpoint_is_a_setting_and_loaded_once(monkeypatch, tiny_sdxl_fold
         assert sdxl.shared() is sdxl.shared()
     finally:
         sdxl.shared.cache_clear()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:diffusers")
+@pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning:diffusers")
+def test_compiled_blocks_paint_the_same_and_are_not_compiled_again_for_another_person(
+    monkeypatch, tiny_sdxl, tiny_sdxl_folder, identity
+):
+    """Compiled without generating code, which needs a compiler on the machine; its results are then exact."""
+    monkeypatch.setenv("STEADFACE_SDXL_COMPILE", "aot_eager")
+    compiled = sdxl.load(tiny_sdxl_folder, torch.device("cpu"))
+    mirrored = {key: -value if "lora_up" in key else value for key, value in identity.weights.items()}
+    other = sdxl.IdentityLora("somebody else", mirrored, "trigger words", 0.85)
+    graphs = []
+    for worn in (identity, other):
+        with compiled.wearing(worn), tiny_sdxl.wearing(worn):
+            assert np.array_equal(paint(compiled), paint(tiny_sdxl))
+        graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+    assert graphs[0] == graphs[1] > 0
+
+
+@pytest.mark.parametrize("variable", ["STEADFACE_SDXL_COMPILE", "STEADFACE_SDXL_OFFLOAD"])
+def test_a_wrong_setting_is_told_with_those_there_are(monkeypatch, tiny_sdxl_folder, variable):
+    monkeypatch.setenv(variable, "maybe")
+    with pytest.raises(InputError, match=rf"{variable} cannot be 'maybe'; choose one of: .*(inductor|always)"):
+        sdxl.load(tiny_sdxl_folder, torch.device("cpu"))
+
+
+def paint(painter):
+    pictures = painter.pipe(
+        **painter.encode("a woman at sea").arguments(), num_inference_steps=2, width=64, height=48,
+        generator=torch.Generator().manual_seed(3), output_type="np",
+    ).images  # fmt: skip
+    return pictures[0]
 
 
 def test_too_little_memory_is_told():
