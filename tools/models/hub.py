@@ -42,9 +42,13 @@ def room(model: Model, entry: Locked) -> Room:
 
 
 def fetch(model: Model, entry: Locked) -> Locked:
-    """Download what is missing. What breaks off is gone on with at the same revision, since that is locked first."""
-    from huggingface_hub import snapshot_download
+    """Download what is missing; the revision is locked first, so that what breaks off is gone on with at the same.
+
+    One file after another: the client's own threads would go on to the end of all after Ctrl-C.
+    """
+    from huggingface_hub import hf_hub_download
 
     LOCK.add({model.name: entry})
-    snapshot_download(model.source, revision=entry.revision, allow_patterns=list(model.files))
+    for name in entry.files:
+        hf_hub_download(model.source, name, revision=entry.revision)
     return entry

@@ -54,7 +54,7 @@ def root_of(model: Model) -> Path:
 def snapshot(repository: str) -> Path:
     """The folder of a repository in the Hub's cache: of the locked revision, where it is one of the catalog's.
 
-    Raises what the Hub's client does where it is not there, or one of the catalog's is not whole.
+    Raises what the Hub's client does where it is not there, or known to it as not whole.
     """
     from huggingface_hub import snapshot_download
 
@@ -64,7 +64,7 @@ def snapshot(repository: str) -> Path:
         snapshot_download(
             repository,
             revision=entry.revision if entry else None,
-            allow_patterns=list(listed.files) if listed else [],
+            allow_patterns=list(listed.files) if listed and not entry else [],
             local_files_only=True,
         )
     )
