@@ -1,0 +1,146 @@
+"""Loading: in the precisions that the model was made for, whole or with one sentence that says what is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import AutoencoderKLWan, WanVACETransformer3DModel
+from transformers import UMT5Config, UMT5EncoderModel
+
+from tools.errors import InputError, Unavailable
+from tools.video.checkpoint import best_offload, shared, whole_folder
+from tools.video.vace_pipeline import VacePipeline
+
+GIB = 2**30
+
+
+@pytest.fixture
+def folder(tiny_wan_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy that nobody has loaded."""
+    copy = shutil.copytree(tiny_wan_folder, tmp_path / "wan")
+    monkeypatch.setenv("STEADFACE_WAN_VACE_14B", str(copy))
+    return copy
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "transformer/config.json",
+        "transformer/diffusion_pytorch_model-00002-of-00003.safetensors",
+        "vae/diffusion_pytorch_model.safetensors",
+        "text_encoder/model.safetensors",
+    ],
+)
+def test_a_folder_that_lacks_a_file_is_told_before_anything_is_loaded(folder, file):
+    (folder / file).unlink()
+    with pytest.raises(
+        Unavailable, match=r"Wan2.1 VACE 14B is not whole: .* steadface models pull wan-vace-14b"
+    ) as told:
+        whole_folder("wan-vace-14b")
+    assert Path(file).parts[0] in str(told.value)
+
+
+def test_a_folder_that_is_not_there_is_told_with_the_command(monkeypatch, tmp_path):
+    monkeypatch.setenv("STEADFACE_WAN_VACE_14B", str(tmp_path / "nowhere"))
+    with pytest.raises(Unavailable, match="steadface models pull wan-vace-14b"):
+        whole_folder("wan-vace-14b")
+
+
+@pytest.mark.parametrize("part", ["transformer", "vae", "text_encoder"])
+def test_a_file_that_broke_off_is_told_in_one_sentence(folder, part):
+    file = next((folder / part).glob("*.safetensors"))
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(Unavailable, match=r"is not whole: .* cannot be read"):
+        shared("wan-vace-14b")
+
+
+def test_an_index_that_is_no_json_is_told(folder):
+    (folder / "model_index.json").write_text("{")
+    with pytest.raises(Unavailable, match="an index that cannot be read"):
+        whole_folder("wan-vace-14b")
+
+
+def test_a_checkpoint_of_another_kind_is_told(folder):
+    index = json.loads((folder / "model_index.json").read_text())
+    index["transformer"] = ["diffusers", "WanTransformer3DModel"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(Unavailable, match="holds no VACE"):
+        whole_folder("wan-vace-14b")
+
+
+def test_a_pipeline_is_loaded_once(folder):
+    assert shared("wan-vace-14b") is shared("wan-vace-14b")
+
+
+def test_on_a_cpu_everything_is_in_full_precision(folder):
+    assert {weights.dtype for weights in shared("wan-vace-14b").pipe.transformer.parameters()} == {torch.float32}
+
+
+def test_in_half_precision_the_vae_and_what_steers_the_norms_stay_whole(folder, monkeypatch):
+    monkeypatch.setenv("STEADFACE_WAN_PRECISION", "bfloat16")
+    pipe = shared("wan-vace-14b").pipe
+    assert {weights.dtype for weights in pipe.vae.parameters()} == {torch.float32}
+    assert {weights.dtype for weights in pipe.text_encoder.parameters()} == {torch.bfloat16}
+    precisions = {name: weights.dtype for name, weights in pipe.transformer.named_parameters()}
+    whole = {name for name, precision in precisions.items() if precision == torch.float32}
+    assert "blocks.0.attn1.to_q.weight" not in whole
+    assert {"scale_shift_table", "blocks.0.scale_shift_table", "blocks.0.norm2.weight"} <= whole
+
+
+def test_the_text_encoder_reads_with_the_embeddings_of_the_file(folder):
+    encoder = shared("wan-vace-14b").pipe.text_encoder
+    assert torch.equal(encoder.encoder.embed_tokens.weight, encoder.shared.weight)
+
+
+@pytest.mark.parametrize("variable", ["STEADFACE_WAN_PRECISION", "STEADFACE_WAN_OFFLOAD"])
+def test_a_choice_that_is_none_is_told(folder, monkeypatch, variable):
+    monkeypatch.setenv(variable, "float15")
+    with pytest.raises(InputError, match=f"{variable} cannot be 'float15'; choose one of"):
+        shared("wan-vace-14b")
+
+
+@pytest.fixture(scope="module")
+def published() -> dict[str, VacePipeline]:
+    """Both models in their published sizes, without weights."""
+    small = {
+        "num_attention_heads": 12,
+        "ffn_dim": 8960,
+        "num_layers": 30,
+        "vace_layers": list(range(0, 30, 2)),
+    }
+    with torch.device("meta"):
+        return {
+            name: VacePipeline(
+                tokenizer=None,
+                text_encoder=UMT5EncoderModel(
+                    UMT5Config(vocab_size=256384, d_model=4096, d_ff=10240, num_layers=24, num_heads=64)
+                ).to(torch.bfloat16),
+                vae=AutoencoderKLWan(),
+                scheduler=None,
+                transformer=WanVACETransformer3DModel(text_dim=4096, **sizes).to(torch.bfloat16),
+            )
+            for name, sizes in (("14b", {}), ("1.3b", small))
+        }
+
+
+@pytest.mark.parametrize(
+    ("model", "gib", "offload"),
+    [
+        ("14b", 139, "none"),
+        ("14b", 79, "none"),
+        ("14b", 60, "model"),
+        ("14b", 47, "blocks"),
+        ("14b", 23.5, "blocks"),
+        ("1.3b", 23.5, "none"),
+        ("1.3b", 15.7, "model"),
+        ("1.3b", 8, "blocks"),
+    ],
+)
+def test_models_take_turns_where_the_gpu_is_too_small_for_all(published, model, gib, offload):
+    assert best_offload(published[model], int(gib * GIB)) == offload

@@ -1,0 +1,46 @@
+"""Progress between the blocks of a transformer, so that a cancelled job ends within a step however long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from tools.contracts import Progress
+
+BLOCKS = 4
+"""From one report to the next. Each waits for the device, which has some tenths of a second of work in as many."""
+
+
+class Steps:
+    """Tells of a denoising: every few blocks, and at the end of each step; always when the device has done it."""
+
+    def __init__(self, report: Progress, total: int, device: torch.device) -> None:
+        self._report = report
+        self._total = total
+        self._device = device
+        self._done = 0
+
+    @contextmanager
+    def watching(self, transformer: Any) -> Iterator[None]:  # noqa: ANN401 - a VACE transformer of diffusers
+        """Within the block, report from inside its forward; what ``report`` raises comes out of it."""
+        blocks = [*transformer.vace_blocks, *transformer.blocks][::BLOCKS]
+        hooks = [block.register_forward_pre_hook(lambda *_: self._tell()) for block in blocks]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def ended(self, _pipe: object, step: int, _timestep: object, tensors: dict[str, Any]) -> dict[str, Any]:
+        """What diffusers takes as ``callback_on_step_end``."""
+        self._done = step + 1
+        self._tell()
+        return tensors
+
+    def _tell(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        self._report(self._done, self._total, "Making the clip" if self._done < self._total else "Decoding the clip")
