@@ -55,3 +55,11 @@ def test_both_sides_spend_the_same_batches_where_nothing_passes(
     monkeypatch.setenv("STEADFACE_FIRST_FRAME_THRESHOLD", "0.99")
     told = run("revise_vs_reseed.py", "--prompts", "1", "--planner", "rules").splitlines()
     assert all("0 of 1 (0 %)" in line and " 3.00 " in line for line in told[-2:])
+
+
+@pytest.mark.slow
+def test_first_frames_are_measured_beside_plain_diffusers() -> None:
+    told = run("first_frame.py", "--batch", "2", "--repeats", "1")
+    assert "encoding a person" in told
+    assert [line.split()[0] for line in told.splitlines()[-2:]] == ["plain", "Steadface"]
+    assert "in a batch of 2" in told
