@@ -165,7 +165,7 @@ def list_models(preset: Annotated[str | None, typer.Argument(help="Only what thi
 
 @models.command("pull")
 def pull_models(
-    names: Annotated[list[str], typer.Argument(metavar="PRESET_OR_MODEL…", help="What to download.")],
+    names: Annotated[list[str], typer.Argument(metavar="PRESET_OR_MODEL", help="What to download.")],
     accept_licences: Annotated[
         bool, typer.Option("--accept-licences", help="Accept the licences that are shown, without being asked.")
     ] = False,
@@ -192,9 +192,9 @@ def pull_models(
 
 @models.command("check")
 def check_models(
-    names: Annotated[list[str], typer.Argument(metavar="PRESET_OR_MODEL…", help="What to read through.")],
+    names: Annotated[list[str], typer.Argument(metavar="PRESET_OR_MODEL", help="What to read through.")],
 ) -> None:
-    """Compare what is on this machine with what the first pull saw; downloads nothing."""
+    """Compare what is here with what the first pull saw."""
     with _told_plainly():
         from agent.needs import chosen
         from tools.models.check import check

@@ -1,4 +1,4 @@
-"""Writes what follows from the code: settings.md, cli.md, the modules in structure.md, the graph in the README."""
+"""Writes what follows from the code: settings.md, cli.md, the modules in structure.md, the models, the graph."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.graph import mermaid
+from agent.needs import models_of
 from agent.settings import Recipe, Settings, preset_names, read_preset
+from tools.models.catalog import catalog, told_size
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,6 +48,7 @@ def pages() -> dict[Path, str]:
         docs / "settings.md": _settings(),
         docs / "cli.md": _commands(),
         docs / "structure.md": _filled(docs / "structure.md", "modules", _modules()),
+        docs / "models.md": _filled(docs / "models.md", "models", _models()),
         readme: _filled(readme, "graph", f"```mermaid\n{mermaid().strip()}\n```\n"),
     }
 
@@ -81,6 +84,23 @@ def _purpose(module: Path) -> str:
     told = ast.get_docstring(ast.parse(module.read_text()))
     assert told, f"{_path(module)} does not say what it is"
     return told.partition("\n\n")[0].replace("\n", " ").replace("``", "`")
+
+
+def _models() -> str:
+    """What each preset needs, and what each model is."""
+    needs = {preset: models_of(Recipe(**read_preset(preset))) for preset in preset_names()}
+    presets = [
+        f"| `{preset}` | {', '.join(f'`{model.name}`' for model in models) or 'none'} "
+        f"| {told_size(sum(model.gigabytes for model in models)) if models else ''} |"
+        for preset, models in needs.items()
+    ]
+    models = [
+        f"| `{model.name}` | [{model.title}]({model.told_at}) | {model.size} | {model.terms} | `{model.variable}` |"
+        for model in catalog().values()
+    ]
+    head = ["| Preset | Models | Download |", "| --- | --- | --- |"]
+    second = ["| Model | What it is | Download | Licence | Another place |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*head, *presets, "", *second, *models, ""])
 
 
 def _settings() -> str:

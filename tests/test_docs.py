@@ -18,6 +18,15 @@ ROOT = Path(__file__).parents[1]
 GENERATED: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")])
 
+VARIABLE = r"STEADFACE_[A-Z0-9_]+"
+
+MACHINE = {
+    name
+    for file in [*ROOT.glob("tools/**/*.py"), *ROOT.glob("tools/**/*.toml")]
+    for name in re.findall(VARIABLE, file.read_text())
+}
+"""What of a machine tools read from the environment: where models lie, and how they are run."""
+
 
 def _name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
@@ -51,8 +60,8 @@ def test_commands_options_and_settings_that_are_named_exist(page: Path) -> None:
     assert set(commands) <= set(re.findall(r"^## steadface ([a-z]+)$", help_text, re.MULTILINE))
     options = re.findall(r"(?<=`)--[a-z-]+|(?<=steadface )--[a-z-]+", text)
     assert set(options) <= set(re.findall(r"--[a-z-]+", help_text))
-    settings = re.findall(r"STEADFACE_[A-Z_]+", text)
-    assert {name.removeprefix("STEADFACE_").lower() for name in settings} <= set(Settings.model_fields)
+    settings = {f"STEADFACE_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(VARIABLE, text)) <= settings | MACHINE
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

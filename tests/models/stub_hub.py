@@ -25,15 +25,15 @@ class StubHub:
     and range. ``wrong_sizes`` and ``wrong_hashes`` are told instead of the true ones.
     """
 
-    repositories: dict[str, dict[str, Mapping[str, bytes]]] = field(default_factory=dict)
+    repositories: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
     archives: dict[str, bytes] = field(default_factory=dict)
     drops: dict[str, int] = field(default_factory=dict)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     wrong_sizes: dict[str, int] = field(default_factory=dict)
     wrong_hashes: dict[str, str] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
-    held: threading.Event | None = None
-    """Where set, halves of files are sent, and the rest when the event is."""
+    held: dict[str, threading.Event] = field(default_factory=dict)
+    """By path: half of the file is sent, and the rest when the event is set."""
 
     def __post_init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Answers,), {"hub": self}))
@@ -149,8 +149,8 @@ class _Answers(BaseHTTPRequestHandler):
             return
         self.wfile.write(content[start:half])
         self.wfile.flush()
-        if self.hub.held:
-            self.hub.held.wait(30)
+        if name in self.hub.held:
+            self.hub.held[name].wait(30)
         self.wfile.write(content[half:])
 
     def _json(self, answer: object) -> None:

@@ -31,10 +31,19 @@ def _lock(home: Path) -> dict[str, Any]:
     return found
 
 
-def _folder(models: Run, name: str) -> Path:
+def _listed(models: Run, name: str) -> str:
     """Where ``models list`` says that a model lies."""
     (line,) = [line for line in models("list").stdout.splitlines() if line.startswith(f"{name} ")]
-    return Path(line.split("  ")[-1].strip())
+    return line.split("  ")[-1].strip()
+
+
+def _folder(hub: StubHub, name: str) -> Path:
+    """Where a model lies: an archive unpacked, or the first revision in the Hub's cache."""
+    model = catalog()[name]
+    if model.folder:
+        return Path(model.folder).expanduser()
+    snapshots = Path(os.environ["HF_HOME"]) / "hub" / f"models--{model.source.replace('/', '--')}" / "snapshots"
+    return snapshots / next(iter(hub.repositories[model.source]))
 
 
 def _sentence(done: subprocess.CompletedProcess[str]) -> str:
@@ -48,7 +57,8 @@ def test_a_pull_shows_size_and_licence_and_gets_what_is_needed_and_no_more(
     done = pulled("clip")
     assert re.search(r"^clip +1\.7 GB +not pinned +MIT +not here$", done.stdout, re.MULTILINE)
     assert sorted(hub.downloads()) == ["config.json", "model.safetensors", "preprocessor_config.json"]
-    folder = _folder(models, "clip")
+    folder = _folder(hub, "clip")
+    assert _listed(models, "clip") == str(folder)
     assert (folder / "model.safetensors").read_bytes() == b"sees" * 50_000
     assert models("check", "clip").returncode == 0
 
@@ -77,17 +87,17 @@ def test_a_connection_that_breaks_is_gone_on_with(pulled: Run, models: Run, hub:
     hub.drops["model.safetensors"] = 1
     pulled("clip")
     assert hub.ranges() == ["bytes=100000-"]
-    assert (_folder(models, "clip") / "model.safetensors").read_bytes() == b"sees" * 50_000
+    assert (_folder(hub, "clip") / "model.safetensors").read_bytes() == b"sees" * 50_000
 
 
 def test_a_pull_that_failed_goes_on_at_the_same_revision(pulled: Run, models: Run, hub: StubHub, home: Path) -> None:
     (revision,) = hub.repositories[CLIP]
     hub.drops["model.safetensors"] = 99
-    hub.repositories[CLIP][revision] = dict(hub.repositories[CLIP][revision]) | {"model.safetensors": b"1"}
+    hub.repositories[CLIP][revision] |= {"model.safetensors": b"1"}  # half of which is nothing, so no try brings more
     failed = models("pull", "clip", "--accept-licences")
     assert failed.returncode == 1
     assert "run the same command again and it goes on where it stopped" in _sentence(failed)
-    assert _folder(models, "clip") == Path("not here")
+    assert _listed(models, "clip") == "not here"
     assert models("check", "clip").returncode == 1
     hub.drops.clear()
     hub.commit(CLIP, {"config.json": b"newer", "preprocessor_config.json": b"newer", "model.safetensors": b"newer"})
@@ -102,19 +112,19 @@ def test_an_archive_whose_download_breaks_is_gone_on_with(pulled: Run, models: R
     pulled("antelopev2")
     half = len(hub.archives[PACK]) // 2 // 1000 * 1000
     assert hub.ranges() == [f"bytes={half}-", f"bytes={half}-"]  # the second after the redirection
-    folder = _folder(models, "antelopev2")
+    folder = _folder(hub, "antelopev2")
     assert (folder / "2d106det.onnx").read_bytes() == b"2d106det" * 9000
     assert [path.name for path in folder.parent.iterdir()] == ["antelopev2"]
 
 
 def test_an_archive_is_gone_on_with_by_the_next_pull(pulled: Run, environment: dict[str, str], hub: StubHub) -> None:
-    hub.held = threading.Event()
+    hub.held["antelopev2.zip"] = threading.Event()
     part = Path(environment["HOME"]) / ".insightface" / "models"
     with _begun(environment, "antelopev2") as first:
         _wait_for(lambda: any(file.stat().st_size for file in part.glob("*.part")))
         first.send_signal(signal.SIGINT)
         assert first.wait(20) == 130
-    hub.held.set()
+    hub.held.popitem()[1].set()
     hub.requests.clear()
     pulled("antelopev2")
     assert hub.ranges()
@@ -123,12 +133,12 @@ def test_an_archive_is_gone_on_with_by_the_next_pull(pulled: Run, environment: d
 def test_ctrl_c_ends_a_download_from_the_hub_at_once_and_the_next_pull_completes_it(
     pulled: Run, models: Run, environment: dict[str, str], hub: StubHub
 ) -> None:
-    hub.held = threading.Event()
+    hub.held["model.safetensors"] = threading.Event()
     with _begun(environment, "clip") as first:
         _wait_for(lambda: hub.downloads()[2:] == ["model.safetensors"])
         first.send_signal(signal.SIGINT)
         assert first.wait(20) == 130
-    hub.held.set()
+    hub.held.popitem()[1].set()
     hub.requests.clear()
     pulled("clip")
     assert hub.downloads() == ["model.safetensors"]
@@ -159,9 +169,11 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize(("name", "file"), [("clip", "config.json"), ("antelopev2", "2d106det.onnx")])
-def test_a_tampered_file_is_refused_by_name_until_it_is_deleted(name: str, file: str, pulled: Run, models: Run) -> None:
+def test_a_tampered_file_is_refused_by_name_until_it_is_deleted(
+    name: str, file: str, pulled: Run, models: Run, hub: StubHub
+) -> None:
     pulled(name)
-    place = (_folder(models, name) / file).resolve()
+    place = (_folder(hub, name) / file).resolve()
     place.write_bytes(b"{'harm': 1}")
     checked, again = models("check", name), models("pull", name)
     assert (checked.returncode, again.returncode) == (1, 1)
@@ -186,7 +198,7 @@ def test_a_moved_main_still_gives_the_locked_revision(pulled: Run, models: Run, 
     pulled("clip")
     before = _lock(home)
     hub.commit(CLIP, dict.fromkeys(("config.json", "preprocessor_config.json", "model.safetensors"), b"newer"))
-    place = _folder(models, "clip") / "config.json"
+    place = _folder(hub, "clip") / "config.json"
     place.resolve().unlink()
     place.unlink()
     pulled("clip")
@@ -197,7 +209,7 @@ def test_a_moved_main_still_gives_the_locked_revision(pulled: Run, models: Run, 
 def test_an_archive_that_has_changed_is_refused(pulled: Run, models: Run, hub: StubHub, home: Path) -> None:
     pulled("antelopev2")
     before = _lock(home)
-    (_folder(models, "antelopev2") / "2d106det.onnx").unlink()
+    (_folder(hub, "antelopev2") / "2d106det.onnx").unlink()
     hub.archives[PACK] = zipped({"2d106det.onnx": b"another"})
     done = models("pull", "antelopev2")
     assert done.returncode == 1
@@ -214,9 +226,9 @@ def test_a_file_that_the_table_asks_for_since_is_got_at_the_locked_revision(
     lock["clip"]["patterns"] = ["*.json"]
     del lock["clip"]["files"]["model.safetensors"]
     (home / "models.lock.json").write_text(json.dumps(lock))
-    place = _folder(models, "clip") / "model.safetensors"
+    place = _folder(hub, "clip") / "model.safetensors"
     place.unlink()
-    assert _folder(models, "clip") == Path("not here")
+    assert _listed(models, "clip") == "not here"
     hub.commit(CLIP, {"model.safetensors": b"newer"})
     pulled("clip")
     assert place.read_bytes() == b"sees" * 50_000

@@ -30,7 +30,7 @@ def expect_room(asked: Iterable[Room]) -> None:
         if taken > free:
             raise InputError(
                 f"The download takes {told_size(taken / 1e9)}, and the disk that holds {rooms[0].folder} has "
-                f"{told_size(free / 1e9)} free; free some space, or set HF_HOME to a folder on another disk."
+                f"{told_size(free / 1e9)} free; make some, or set HF_HOME, where models of the Hub go, to another disk."
             )
 
 
