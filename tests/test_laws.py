@@ -47,6 +47,7 @@ AGENT_MAY_IMPORT = {
 
 WORKER_SIDE = {
     "tools.media": "images and clips of every backend go through FFmpeg",
+    "tools.insight": "the face models of insightface, which ArcFace and HyperLoRA share",
     "tools.sdxl": "the pipeline that first frame and face detailer share",
 }
 """Modules outside backends that may import a heavy library; nothing in the agent reaches them (import-linter)."""

@@ -223,5 +223,8 @@ class VideoGenerator(Protocol):
     takes_keyframes: bool
 
     def generate(self, prompt: str, clip: ClipSpec, given: Given, seed: int, report: Progress) -> Frames:
-        """Exactly ``clip.frames`` frames of ``clip.size``; frame 0 is the given first frame."""
+        """Exactly ``clip.frames`` frames of ``clip.size``.
+
+        Frame 0 shows the given first frame, as exactly as the engine can: some paint it anew.
+        """
         ...
