@@ -287,19 +287,23 @@ def _expect_accepted(wanted: Sequence[Model], accepted: bool) -> None:
 
 @contextmanager
 def _bytes_read() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar of bytes on a terminal's stderr; nothing elsewhere."""
+    """A bar of bytes on a terminal's stderr while files are read, and not while the downloads show theirs."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
-        bar = bars.add_task("", total=None, visible=False)
+    bars = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    bar = bars.add_task("")
 
-        def report(done: int, total: int, message: str) -> None:
-            bars.update(bar, completed=done, total=total, description=message, visible=done < total)
+    def report(done: int, total: int, message: str) -> None:
+        bars.update(bar, completed=done, total=total, description=message)
+        bars.start() if done < total else bars.stop()
 
+    try:
         yield report
+    finally:
+        bars.stop()
 
 
 def _follow(engine: JobEngine, job_id: str, quiet: bool) -> JobView:

@@ -32,6 +32,8 @@ class StubHub:
     wrong_sizes: dict[str, int] = field(default_factory=dict)
     wrong_hashes: dict[str, str] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
+    tokens: dict[str, str | None] = field(default_factory=dict)
+    """By path, who the caller said they are."""
     held: dict[str, threading.Event] = field(default_factory=dict)
     """By path: half of the file is sent, and the rest when the event is set."""
 
@@ -79,6 +81,7 @@ class _Answers(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         url = urlsplit(self.path)
         self.hub.requests.append((self.command, url.path, self.headers.get("Range")))
+        self.hub.tokens[url.path] = self.headers.get("Authorization")
         if url.path.startswith("/api/models/"):
             self._api(url.path.removeprefix("/api/models/"), parse_qs(url.query))
         elif "/resolve/" in url.path:
@@ -87,6 +90,9 @@ class _Answers(BaseHTTPRequestHandler):
             files = self.hub.repositories.get(repository, {}).get(revision)
             if files is None or name not in files:
                 self._refuse(404, "EntryNotFound")
+                return
+            if repository in self.hub.gated:  # which are listed to anybody
+                self._refuse(403, "GatedRepo")
                 return
             tag = _oid(files[name]) if not name.endswith(LFS) else hashlib.sha256(files[name]).hexdigest()
             self._send(name, files[name], {"ETag": f'"{tag}"', "X-Repo-Commit": revision})
@@ -105,9 +111,6 @@ class _Answers(BaseHTTPRequestHandler):
         commits = self.hub.repositories.get(repository)
         if commits is None:
             self._refuse(404, "RepoNotFound")
-            return
-        if repository in self.hub.gated:
-            self._refuse(403, "GatedRepo")
             return
         revision = list(commits)[-1] if revision in (None, "main") else revision
         files = [self._told(name, content) for name, content in commits[revision].items()]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models_command import CLIP, COMMAND, RELEASES, Run
+from models_command import CLIP, COMMAND, RELEASES, YUNET, Run
 from stub_hub import StubHub, zipped
 
 from tools.models.catalog import catalog
@@ -332,6 +332,13 @@ def test_a_repository_that_is_gated_or_gone_is_told(models: Run, hub: StubHub) -
     assert "SFace cannot be had from opencv/face_recognition_sface (HTTP status 404)" in told
     hub.archives.clear()
     assert "(HTTP status 404)" in _sentence(models("pull", "antelopev2", "--accept-licences"))
+
+
+def test_a_token_is_told_to_the_hub_and_to_nobody_else(pulled: Run, hub: StubHub) -> None:
+    pulled("yunet", "antelopev2", HF_TOKEN="hf_secret")
+    told = {path for path, token in hub.tokens.items() if token == "Bearer hf_secret"}
+    assert {path for path in hub.tokens if YUNET in path} == told
+    assert any("antelopev2" in path for path in hub.tokens)
 
 
 def test_a_model_that_a_variable_names_is_left_alone_and_that_is_said(

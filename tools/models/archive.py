@@ -46,7 +46,7 @@ def room(model: Model, offer: Offer) -> Room:
 
 def fetch(model: Model, offer: Offer, entry: Locked | None) -> Locked:
     """Download and unpack. ``BackendError`` where it is not the archive that the first pull saw."""
-    _download(model.source, offer)
+    _download(model, offer)
     revision = sha256_of(offer.part)
     if entry and entry.revision != revision:
         offer.part.unlink()
@@ -96,12 +96,18 @@ def _settled(draft: Path, name: PurePosixPath, folder: Path) -> str:
     return str(own)
 
 
-def _download(address: str, offer: Offer) -> None:
+def _download(model: Model, offer: Offer) -> None:
     from huggingface_hub.file_download import http_get
 
     offer.part.parent.mkdir(parents=True, exist_ok=True)
     with offer.part.open("ab") as file:
-        http_get(address, file, resume_size=file.tell(), expected_size=offer.bytes)
+        http_get(
+            model.source,
+            file,
+            resume_size=file.tell(),
+            expected_size=offer.bytes,
+            displayed_filename=f"{model.name}.zip",
+        )
 
 
 def _folder(model: Model) -> Path:
