@@ -2,7 +2,7 @@
 
 They see faces as ``draw_face`` paints them: green squares, whose texture is the person, whose red is the yaw, whose
 blue is the roll, and whose darker green is a man's. As with real detectors, a face is missed where it is larger than
-400 pixels of the picture that the network sees, or where it touches the edge of that picture.
+440 pixels of the picture that the network sees, or where it touches the edge of that picture.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _green_weights(scale: float, mean: float, order: str) -> dict[str, NDArray[n
         "gain": np.float32(1.2),
         "zero": np.float32(0),
         "one": np.float32(1),
-        "largest": np.float32(400 / 4 + 2),
+        "largest": np.float32(440 / 4 + 2),
         "across": np.int64(3),
         "down": np.int64(2),
         "to_edges": (np.eye(4, dtype=np.float32) / 2).reshape(4, 4, 1, 1),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from tools.contracts import Box, RGBImage
+from tools.insight import Sighting
 
 Points = NDArray[np.float32]
 """106 landmarks in pixels of their picture, shape (106, 2), in the order of insightface's ``2d106det``."""
@@ -33,15 +34,6 @@ GREY = (127, 127, 127)
 
 _MASK_SIDE = 512
 _MASK_BLUR = 15
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """A face as the detector saw it: its box, and the five points that its alignment needs, shape (5, 2)."""
-
-    box: Box
-    score: float
-    keypoints: NDArray[np.float32]
 
 
 class FaceReader(Protocol):
@@ -66,11 +58,11 @@ class Look:
     embedding: NDArray[np.float32]
 
 
-def look_at(image: RGBImage, person: Box, reader: FaceReader) -> Look | None:
+def look_at(image: RGBImage, person: Box | None, reader: FaceReader) -> Look | None:
     """The conditions of one photo, ``None`` where the reader finds no face in it or in the crop round the face.
 
-    The published procedure takes the face with the best score; here it is the one that ``person`` marks, which in a
-    photo of one face is the same.
+    The face is the one that ``person`` marks, or with ``None`` that of the best score, as the published procedure has
+    it; in a photo of one face they are the same.
     """
     face = _find(image, person, reader)
     if face is None:
@@ -111,11 +103,11 @@ def without_background(photo: Image.Image, points: Points) -> Image.Image:
     return canvas
 
 
-def _find(image: RGBImage, person: Box, reader: FaceReader) -> Sighting | None:
+def _find(image: RGBImage, person: Box | None, reader: FaceReader) -> Sighting | None:
     for side in DETECTOR_SIZES:
         faces = reader.find(image, side)
         if faces:
-            return _nearest(faces, person)
+            return _nearest(faces, person) if person else faces[0]
     return None
 
 
