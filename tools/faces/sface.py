@@ -17,14 +17,17 @@ from tools.models.place import folder_of, how_to_get
 T = TypeVar("T")
 
 CANVAS = 640
-"""Side of the square that YuNet sees: the published file is made for it, and newer OpenCV takes no other."""
+"""Side of the square that YuNet sees: its published file is made for that, and some engines of OpenCV 5 hold to it."""
 
 SIDES = (640, 320)
 """The squares into which a picture is fitted, until a face is seen. YuNet knows faces of 10 to 300 pixels: in an
 832x480 picture those of 13 to 390 pixels, then of up to 780."""
 
-FAINTEST, OVERLAP, MOST = 0.5, 0.3, 5000
-"""Detections below this score are none; of two that overlap by more, the better stays; so many are compared."""
+FAINTEST = 0.5
+"""Detections below this score are none."""
+
+OVERLAP = 0.3
+"""Of two boxes that overlap by more, intersection over union, the one with the better score stays."""
 
 POINTS = ("right_eye", "left_eye", "nose_tip", "right_mouth_corner", "left_mouth_corner")
 """The subject's own left and right, in the order of YuNet."""
@@ -125,7 +128,9 @@ def _on_canvas(bgr: RGBImage, side: int) -> tuple[RGBImage, float]:
 
 
 def _detector(file: str) -> cv2.FaceDetectorYN:
-    return cv2.FaceDetectorYN.create(file, "", (CANVAS, CANVAS), FAINTEST, OVERLAP, MOST)
+    return cv2.FaceDetectorYN.create(
+        file, "", input_size=(CANVAS, CANVAS), score_threshold=FAINTEST, nms_threshold=OVERLAP
+    )
 
 
 def _opened(model: str, name: str, create: Callable[[str], T]) -> T:
