@@ -230,6 +230,10 @@ def test_a_file_that_the_table_asks_for_since_is_got_at_the_locked_revision(
     place.unlink()
     assert _listed(models, "clip") == "not here"
     hub.commit(CLIP, {"model.safetensors": b"newer"})
+    config = _folder(hub, "clip") / "config.json"
+    config.write_bytes(b"[]")
+    assert "config.json of CLIP ViT-L/14 is not the file" in _sentence(models("pull", "clip"))
+    config.write_bytes(b"{}")
     pulled("clip")
     assert place.read_bytes() == b"sees" * 50_000
     assert _lock(home)["clip"]["revision"] == lock["clip"]["revision"]
