@@ -43,7 +43,7 @@ from transformers import (  # noqa: E402
 
 from tools import sdxl  # noqa: E402
 from tools.contracts import Size  # noqa: E402
-from tools.first_frame.hyperlora.backend import GUIDANCE, STEPS, HyperLoraFirstFrame  # noqa: E402
+from tools.first_frame.hyperlora.backend import HyperLoraFirstFrame  # noqa: E402
 from tools.first_frame.hyperlora.config import AttentionModule, HyperLoraConfig  # noqa: E402
 from tools.first_frame.hyperlora.network import HyperLora  # noqa: E402
 
@@ -198,7 +198,7 @@ def encode(shape: Shape, modules: list[AttentionModule], repeats: int) -> tuple[
         return dict(network(face, seen))
 
     seconds = median_seconds(once, repeats, cpu)
-    return sdxl.IdentityLora("somebody", once(), "fcsks fxhks fhyks", 0.85), seconds
+    return sdxl.IdentityLora("somebody", once(), "fcsks fxhks fhyks"), seconds
 
 
 def median_seconds(run: Callable[[], object], repeats: int, device: torch.device) -> float:
@@ -241,7 +241,8 @@ def paint(
     shape: Shape, identity: sdxl.IdentityLora, batch: int, repeats: int, size: Size, device: torch.device
 ) -> None:
     pipe = pipeline(shape, device)
-    print(f"{sdxl.best_precision(device)}, {size.width}x{size.height}, {STEPS} steps, guidance {GUIDANCE}")
+    ours = HyperLoraFirstFrame(sdxl.Sdxl(pipe, device), Known(identity))
+    print(f"{sdxl.best_precision(device)}, {size.width}x{size.height}, {ours.steps} steps, guidance {ours.guidance}")
 
     def plain(images: int) -> object:
         seeds = [torch.Generator().manual_seed(seed) for seed in range(images)]
@@ -250,14 +251,12 @@ def paint(
             num_images_per_prompt=images,
             width=size.width,
             height=size.height,
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
+            num_inference_steps=ours.steps,
+            guidance_scale=ours.guidance,
             generator=seeds,
         )
 
     compared("plain diffusers", plain, batch, repeats, device)
-    # The same parts from here on with the person's LoRA in them.
-    ours = HyperLoraFirstFrame(sdxl.Sdxl(pipe, device), Known(identity))
     compared(
         "Steadface", lambda n: ours.generate([], PROMPT, list(range(n)), size, lambda *_: None), batch, repeats, device
     )

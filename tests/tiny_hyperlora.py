@@ -1,9 +1,10 @@
-"""A HyperLoRA of a few thousand random weights for ``tiny_sdxl``, in the published layout, and a CLIP that fits it."""
+"""A HyperLoRA of a few thousand random weights for ``tiny_sdxl``, in the published layout with its sizes beside it, and a CLIP that fits it."""
 
 from __future__ import annotations
 
 import json
 import random
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -48,6 +49,7 @@ def save_tiny_hyperlora(folder: Path, original_names: bool = False, dtype: torch
     folder.mkdir(parents=True, exist_ok=True)
     modules = module_list(original_names)
     (folder / "hyper_lora_modules.json").write_text(json.dumps(modules))
+    (folder / "hyper_lora_config.json").write_text(json.dumps(asdict(TINY)))
     random_numbers = torch.Generator().manual_seed(1)
     for part, shapes in _shapes(modules).items():
         tensors = {name: torch.randn(shape, generator=random_numbers) * 0.3 for name, shape in shapes.items()}

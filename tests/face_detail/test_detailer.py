@@ -51,7 +51,7 @@ class Encoder:
             f"{layer}.lora_up.weight": torch.randn(32, 2, generator=noise),
             f"{layer}.alpha": torch.tensor(2.0),
         }
-        return sdxl.IdentityLora("somebody", weights, "trigger", 0.8)
+        return sdxl.IdentityLora("somebody", weights, "trigger")
 
 
 @pytest.fixture
@@ -181,7 +181,9 @@ def test_the_place_among_the_faces_is_added_to_the_seed(painting):
 def test_only_the_nearest_face_gets_the_identity(painting, encoder, monkeypatch):
     worn, said = [], []
     wearing, encode = sdxl.Sdxl.wearing, sdxl.Sdxl.encode
-    monkeypatch.setattr(sdxl.Sdxl, "wearing", lambda self, who: worn.append(who and who.name) or wearing(self, who))
+    monkeypatch.setattr(
+        sdxl.Sdxl, "wearing", lambda self, who, much: worn.append(who and who.name) or wearing(self, who, much)
+    )
     monkeypatch.setattr(sdxl.Sdxl, "encode", lambda self, text: said.append(text) or encode(self, text))
     (both,) = painting([picture()], [[LEFT, RIGHT]])
     assert worn == ["somebody", None]
@@ -194,7 +196,7 @@ def test_the_identity_changes_the_face_and_is_made_once_for_all_frames(painting,
     frames, boxes = [picture(), picture(1)], [[LEFT], [LEFT]]
     as_somebody = painting(frames, boxes)
     assert len(encoder.asked) == 1
-    monkeypatch.setattr(sdxl.Sdxl, "wearing", lambda self, who: nullcontext())
+    monkeypatch.setattr(sdxl.Sdxl, "wearing", lambda self, who, much: nullcontext())
     as_nobody = painting(frames, boxes)
     assert changed(as_somebody[0], as_nobody[0]).any()
     assert changed(as_somebody[1], as_nobody[1]).any()

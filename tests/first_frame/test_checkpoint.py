@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from tiny_hyperlora import TINY, module_list
 
 from tools.errors import Unavailable
 from tools.first_frame.hyperlora import checkpoint
-from tools.first_frame.hyperlora.config import HyperLoraConfig
 
 Wrong = Callable[[Path], object]
 
@@ -116,34 +115,43 @@ WRONG = {
 
 
 def test_the_folder_is_right_before_it_is_made_wrong(folder):
-    assert checkpoint.load_network(folder, TINY).config == TINY
+    assert checkpoint.load_network(folder).config == TINY
 
 
 @pytest.mark.parametrize(("wrong", "sentence"), WRONG.values(), ids=WRONG.keys())
 def test_a_wrong_folder_is_told(folder, wrong, sentence):
     wrong(folder)
     with pytest.raises(Unavailable, match=sentence) as told:
-        checkpoint.load_network(folder, TINY)
+        checkpoint.load_network(folder)
     assert "steadface models pull hyperlora (licence: CC BY-NC 4.0, not for commercial use)" in str(told.value)
 
 
 @pytest.mark.parametrize("other", [{"basis": 1024}, {"rank": 4}, {"face_tokens": 4}])
 def test_sizes_that_are_not_the_networks_are_told(folder, other):
+    (folder / checkpoint.CONFIG).write_text(json.dumps(asdict(TINY) | other))
     with pytest.raises(Unavailable, match="was made with 5 basis matrices, rank 2 and 3 face tokens"):
-        checkpoint.load_network(folder, replace(TINY, **other))
+        checkpoint.load_network(folder)
 
 
-def test_the_published_sizes_do_not_take_a_tiny_network(folder):
+def test_without_sizes_beside_it_a_network_has_the_published_ones(folder):
+    (folder / checkpoint.CONFIG).unlink()
     with pytest.raises(Unavailable, match="names 34 attention modules instead of 140"):
-        checkpoint.load_network(folder, HyperLoraConfig())
+        checkpoint.load_network(folder)
+
+
+@pytest.mark.parametrize("text", ["nonsense", "[1]", '{"hyper_dim": 128}'])
+def test_a_file_of_sizes_that_names_none_is_told(folder, text):
+    (folder / checkpoint.CONFIG).write_text(text)
+    with pytest.raises(Unavailable, match=r"hyper_lora_config\.json does not name sizes of the network alone"):
+        checkpoint.load_network(folder)
 
 
 def test_the_folder_of_the_variants_is_told_with_the_variant(folder):
     folder.rename(folder.parent / checkpoint.VARIANT)
     with pytest.raises(Unavailable, match=r"holds the variants .* in STEADFACE_HYPERLORA"):
-        checkpoint.load_network(folder.parent, TINY)
+        checkpoint.load_network(folder.parent)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(Unavailable, match=r"There is no folder .*CC BY-NC 4\.0"):
-        checkpoint.load_network(tmp_path / "none", TINY)
+        checkpoint.load_network(tmp_path / "none")

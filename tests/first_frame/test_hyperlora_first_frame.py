@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 from green_faces import GreenFaces, photo_of, reference_of
-from tiny_hyperlora import TINY
 
 from tools import sdxl
 from tools.contracts import Box, Size
 from tools.errors import Cancelled
-from tools.first_frame.hyperlora.backend import STEPS, HyperLoraFirstFrame
+from tools.first_frame.hyperlora.backend import HyperLoraFirstFrame
 from tools.first_frame.hyperlora.checkpoint import load_network
 from tools.first_frame.hyperlora.clip import PictureEncoder
-from tools.first_frame.hyperlora.identity import HyperLoraIdentity
+from tools.first_frame.hyperlora.identity import HyperLoraIdentity, Writer
+from tools.first_frame.hyperlora.shelf import Shelf
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:diffusers"),
@@ -31,8 +31,9 @@ def quiet(done: int, total: int, message: str) -> None:
 
 
 @pytest.fixture
-def identities(tiny_hyperlora, tiny_clip) -> HyperLoraIdentity:
-    return HyperLoraIdentity(load_network(tiny_hyperlora, TINY), PictureEncoder(tiny_clip), GreenFaces())
+def identities(tiny_hyperlora, tiny_clip, tmp_path) -> HyperLoraIdentity:
+    writer = Writer(load_network(tiny_hyperlora), PictureEncoder(tiny_clip), GreenFaces())
+    return HyperLoraIdentity(lambda: writer, "tiny", Shelf(tmp_path))
 
 
 @pytest.fixture
@@ -78,6 +79,13 @@ def test_it_paints_what_diffusers_paints_with_the_lora_loaded(painter, identitie
     assert np.array_equal(ours, np.asarray(theirs))
 
 
+def test_options_are_what_is_painted_with(tiny_sdxl, identities, painter):
+    (usual,) = painter.generate([ONE], PROMPT, [1], SIZE, quiet)
+    for options in ({"steps": 5}, {"guidance": 3.0}, {"identity_strength": 0.2}, {"negative_prompt": "a hat"}):
+        (other,) = HyperLoraFirstFrame(tiny_sdxl, identities, **options).generate([ONE], PROMPT, [1], SIZE, quiet)
+        assert not np.array_equal(usual, other), options
+
+
 @pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
 def test_half_precision_paints_nearly_the_same(painter, identities, tiny_sdxl_folder, precision):
     """A VAE that overflows in half precision decodes in full; bfloat16 has three digits."""
@@ -95,8 +103,8 @@ def test_any_even_size_is_painted_exactly(painter):
 def test_every_step_is_reported_and_progress_never_falls(painter):
     told: list[tuple[int, int]] = []
     painter.generate([ONE], PROMPT, [1], SIZE, lambda done, total, _: told.append((done, total)))
-    assert {total for _, total in told} == {STEPS}
-    assert [done for done, _ in told if done] == list(range(1, STEPS + 1))
+    assert {total for _, total in told} == {20}
+    assert [done for done, _ in told if done] == list(range(1, 21))
     assert sorted(told) == told
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from tools.errors import Cancelled, InputError, Unavailable
 from tools.first_frame.hyperlora.antelope import Antelope
 from tools.first_frame.hyperlora.checkpoint import load_network
 from tools.first_frame.hyperlora.clip import PictureEncoder
-from tools.first_frame.hyperlora.identity import HyperLoraIdentity
+from tools.first_frame.hyperlora.identity import HyperLoraIdentity, Photo, Writer
+from tools.first_frame.hyperlora.shelf import Shelf
 from tools.sdxl import IdentityLora, Sdxl, load
 
 FACE = Box(150, 80, 100, 120)
@@ -29,7 +31,8 @@ def quiet(done: int, total: int, message: str) -> None:
 
 
 def identities(hyperlora: Path, clip: Path, reader: GreenFaces | None = None) -> HyperLoraIdentity:
-    return HyperLoraIdentity(load_network(hyperlora, TINY), PictureEncoder(clip), reader or GreenFaces())
+    writer = Writer(load_network(hyperlora), PictureEncoder(clip), reader or GreenFaces())
+    return HyperLoraIdentity(lambda: writer, "tiny", Shelf(hyperlora.parent / token_hex(4)))
 
 
 def differ(a: IdentityLora, b: IdentityLora) -> bool:
@@ -41,9 +44,39 @@ def test_a_persons_lora_is_made_once(tiny_hyperlora, tiny_clip):
     encoder = identities(tiny_hyperlora, tiny_clip, reader)
     first = encoder.encode([ONE], quiet)
     looks = len(reader.asked)
-    assert encoder.encode([reference_of(photo_of(FACE), FACE)], quiet) is first
+    assert encoder.encode([reference_of(photo_of(FACE), FACE)], quiet).weights is first.weights
     assert len(reader.asked) == looks
     assert differ(encoder.encode([OTHER], quiet), first)
+
+
+def test_a_person_who_was_read_before_needs_no_model(tiny_hyperlora, tiny_clip, tmp_path):
+    """Another process, with the same folder, does not load three gigabytes again."""
+    writer = Writer(load_network(tiny_hyperlora), PictureEncoder(tiny_clip), GreenFaces())
+    first = HyperLoraIdentity(lambda: writer, "tiny", Shelf(tmp_path)).encode([ONE], quiet)
+    later = HyperLoraIdentity(nobody_needs_it, "tiny", Shelf(tmp_path)).encode([ONE], quiet)
+    assert later.name == first.name
+    assert not differ(later, first)
+
+
+def test_with_other_weights_a_person_is_read_again(tiny_hyperlora, tiny_clip, tmp_path):
+    writer = Writer(load_network(tiny_hyperlora), PictureEncoder(tiny_clip), GreenFaces())
+    HyperLoraIdentity(lambda: writer, "tiny", Shelf(tmp_path)).encode([ONE], quiet)
+    with pytest.raises(AssertionError, match="loaded"):
+        HyperLoraIdentity(nobody_needs_it, "tiny, trained on", Shelf(tmp_path)).encode([ONE], quiet)
+
+
+def nobody_needs_it() -> Writer:
+    raise AssertionError("the models were loaded")
+
+
+def test_without_a_face_that_was_chosen_the_surest_is_read(tiny_hyperlora, tiny_clip):
+    """Of two faces the larger, which the reader is surer of."""
+    small, large = Box(20, 100, 60, 70), Box(200, 60, 120, 140)
+    image = photo_of(small, large)
+    writer = Writer(load_network(tiny_hyperlora), PictureEncoder(tiny_clip), GreenFaces())
+    unchosen, of_large, of_small = (writer.write([Photo(image, person)], quiet) for person in (None, large, small))
+    assert all(torch.equal(unchosen[key], of_large[key]) for key in unchosen)
+    assert any(not torch.equal(unchosen[key], of_small[key]) for key in unchosen)
 
 
 def test_several_photos_make_one_identity(tiny_hyperlora, tiny_clip):
@@ -55,9 +88,19 @@ def test_several_photos_make_one_identity(tiny_hyperlora, tiny_clip):
     assert differ(both, other)
 
 
-def test_a_photo_whose_face_is_not_found_is_left_out(tiny_hyperlora, tiny_clip):
-    encoder = identities(tiny_hyperlora, tiny_clip)
-    assert not differ(encoder.encode([ONE, FACELESS], quiet), encoder.encode([ONE], quiet))
+def test_a_photo_whose_face_is_not_found_is_left_out_and_it_is_said(tiny_hyperlora, tiny_clip):
+    encoder, told = identities(tiny_hyperlora, tiny_clip), []
+    two = encoder.encode([ONE, FACELESS], lambda done, total, message: told.append(message))
+    assert not differ(two, encoder.encode([ONE], quiet))
+    assert told[-1] == "Face read (1 of 2 photos left out: no face found)"
+
+
+def test_photos_of_different_sizes_make_one_identity(tiny_hyperlora, tiny_clip):
+    other = reference_of(photo_of(FACE, size=(640, 301), seed=1), FACE)
+    assert differ(
+        identities(tiny_hyperlora, tiny_clip).encode([ONE, other], quiet),
+        identities(tiny_hyperlora, tiny_clip).encode([ONE], quiet),
+    )
 
 
 def test_no_face_in_any_photo_is_told(tiny_hyperlora, tiny_clip):

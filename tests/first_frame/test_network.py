@@ -22,7 +22,7 @@ def conditions(photos: int) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("photos", [1, 3])
 def test_it_writes_what_its_description_says(tiny_hyperlora, photos):
     faces, pictures = conditions(photos)
-    written = load_network(tiny_hyperlora, TINY)(faces, pictures)
+    written = load_network(tiny_hyperlora)(faces, pictures)
     expected = plain_hyperlora.plain_lora(tiny_hyperlora, faces, pictures, TINY)
     assert {key for key in written if not key.endswith(".alpha")} == set(expected)
     for key, matrix in expected.items():
@@ -32,7 +32,7 @@ def test_it_writes_what_its_description_says(tiny_hyperlora, photos):
 
 
 def test_what_it_writes_counts_half(tiny_hyperlora):
-    written = load_network(tiny_hyperlora, TINY)(*conditions(1))
+    written = load_network(tiny_hyperlora)(*conditions(1))
     alphas = {key: value for key, value in written.items() if key.endswith(".alpha")}
     assert len(alphas) == 4 * TINY.modules
     assert {float(value) for value in alphas.values()} == {TINY.rank / 2}
@@ -41,14 +41,14 @@ def test_what_it_writes_counts_half(tiny_hyperlora):
 def test_keys_follow_the_order_of_the_list(tiny_hyperlora):
     names = list(module_list())
     assert names != sorted(names)
-    written = list(load_network(tiny_hyperlora, TINY)(*conditions(1)))
+    written = list(load_network(tiny_hyperlora)(*conditions(1)))
     assert written[:3] == [f"{names[0]}_to_q.{what}" for what in ("alpha", "lora_down.weight", "lora_up.weight")]
     assert written[9].startswith(f"{names[0]}_to_out_0.")
     assert written[-1] == f"{names[-1]}_to_out_0.lora_up.weight"
 
 
 def test_coefficients_have_length_one(tiny_hyperlora):
-    network = load_network(tiny_hyperlora, TINY)
+    network = load_network(tiny_hyperlora)
     faces, pictures = conditions(2)
     coefficients = network.resampler(network.id_projector(faces), pictures)
     assert coefficients.shape == (8 * TINY.modules, TINY.basis)
@@ -58,7 +58,7 @@ def test_coefficients_have_length_one(tiny_hyperlora):
 def test_it_writes_in_the_precision_of_its_file(tmp_path):
     from tiny_hyperlora import save_tiny_hyperlora
 
-    written = load_network(save_tiny_hyperlora(tmp_path, dtype=torch.float16), TINY)(*conditions(1))
+    written = load_network(save_tiny_hyperlora(tmp_path, dtype=torch.float16))(*conditions(1))
     assert {value.dtype for key, value in written.items() if key.endswith(".weight")} == {torch.float16}
 
 

@@ -16,8 +16,8 @@ from tools.first_frame.hyperlora.checkpoint import load_network
 def identity(tiny_hyperlora) -> sdxl.IdentityLora:
     numbers = torch.Generator().manual_seed(5)
     faces = torch.randn(1, TINY.face_dim, generator=numbers)
-    lora = load_network(tiny_hyperlora, TINY)(faces / faces.norm(), torch.randn(1, 5, TINY.dim, generator=numbers))
-    return sdxl.IdentityLora("somebody", lora, "trigger words", 0.85)
+    lora = load_network(tiny_hyperlora)(faces / faces.norm(), torch.randn(1, 5, TINY.dim, generator=numbers))
+    return sdxl.IdentityLora("somebody", lora, "trigger words")
 
 
 def test_noise_levels_are_those_of_the_published_workflow(tiny_sdxl):
@@ -88,7 +88,7 @@ def test_the_identity_is_worn_within_the_block_only(tiny_sdxl, identity):
 
 def test_one_identity_follows_another(tiny_sdxl, identity):
     doubled = {key: value * 2 if "lora_up" in key else value for key, value in identity.weights.items()}
-    other = sdxl.IdentityLora("somebody else", doubled, "trigger words", 0.85)
+    other = sdxl.IdentityLora("somebody else", doubled, "trigger words")
     layer = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
     x = torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
     seen = []
@@ -141,7 +141,7 @@ def test_compiled_blocks_paint_the_same_and_are_not_compiled_again_for_another_p
     monkeypatch.setenv("STEADFACE_SDXL_COMPILE", "aot_eager")
     compiled = sdxl.load(tiny_sdxl_folder, torch.device("cpu"))
     mirrored = {key: -value if "lora_up" in key else value for key, value in identity.weights.items()}
-    other = sdxl.IdentityLora("somebody else", mirrored, "trigger words", 0.85)
+    other = sdxl.IdentityLora("somebody else", mirrored, "trigger words")
     graphs = []
     for worn in (identity, other):
         with compiled.wearing(worn), tiny_sdxl.wearing(worn):

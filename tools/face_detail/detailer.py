@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from diffusers import StableDiffusionXLInpaintPipeline
 from diffusers.image_processor import VaeImageProcessor
 from PIL import Image
+from pydantic import Field
 
 from tools import registry, sdxl
 from tools.contracts import Face, Progress, Reference, RGBImage, Size
 from tools.face_detail.blend import Canvas, hard_mask, paste
 from tools.face_detail.geometry import Region, Spot, spot_of, whole_cells
 
-STEPS = 10
-GUIDANCE = 5.0
 IDENTITY = "hyperlora"
 
 
@@ -34,9 +34,22 @@ class _Look:
 
 
 class SdxlDetailer:
-    """Implements ``tools.contracts.FaceDetailer``. Every face is repainted, the nearest one as the person."""
+    """Implements ``tools.contracts.FaceDetailer``. Every face is repainted, the nearest one as the person.
 
-    def __init__(self, painter: sdxl.Sdxl, identities: sdxl.IdentityEncoder) -> None:
+    The defaults are the workflow's.
+    """
+
+    def __init__(
+        self,
+        painter: sdxl.Sdxl,
+        identities: sdxl.IdentityEncoder,
+        steps: int = 10,
+        guidance: float = 5.0,
+        identity_strength: float = sdxl.IDENTITY_STRENGTH,
+        negative_prompt: str = sdxl.NEGATIVE_PROMPT,
+    ) -> None:
+        self._steps, self._guidance = steps, guidance
+        self._identity_strength, self._negative_prompt = identity_strength, negative_prompt
         self._painter = painter
         self._identities = identities
         self._pipe = _inpainting(painter)
@@ -56,7 +69,7 @@ class SdxlDetailer:
         The face at place ``n`` of its frame is painted with ``seed + n``, over those painted before it.
         """
         spots = [list(_spots(frame, seen)) for frame, seen in zip(frames, faces, strict=True)]
-        total = STEPS * sum(map(len, spots))
+        total = self._steps * sum(map(len, spots))
         if strength == 0 or total == 0:
             return list(frames)
         looks = self._looks(references, prompt, spots, report)
@@ -66,7 +79,7 @@ class SdxlDetailer:
             for number, spot in places:
                 ended = self._painter.each_step(report, total, "repainting faces", before)
                 paste(canvas, self._repaint(canvas, spot, looks[number == 0], strength, seed + number, ended), spot)
-                before += STEPS
+                before += self._steps
             painted.append(np.rint(canvas).astype(np.uint8))
         return painted
 
@@ -82,10 +95,13 @@ class SdxlDetailer:
         numbers = {number for places in spots for number, _ in places}
         if 0 in numbers:
             identity = self._identities.encode(references, report)
-            looks[True] = _Look(identity, self._painter.encode(identity.prompt(prompt)))
+            looks[True] = _Look(identity, self._encode(identity.prompt(prompt)))
         if numbers - {0}:
-            looks[False] = _Look(None, self._painter.encode(prompt))
+            looks[False] = _Look(None, self._encode(prompt))
         return looks
+
+    def _encode(self, prompt: str) -> sdxl.Prompt:
+        return self._painter.encode(prompt, self._negative_prompt)
 
     def _repaint(
         self, canvas: Canvas, spot: Spot, look: _Look, strength: float, seed: int, ended: sdxl.StepEnd
@@ -94,8 +110,8 @@ class SdxlDetailer:
         crop = Image.fromarray(canvas[spot.crop.slices].astype(np.uint8))
         cells = whole_cells(spot.work)
         enlarged = crop.resize(spot.work, Image.Resampling.LANCZOS).crop(cells)
-        steps = int(STEPS / strength)
-        with sdxl.enough_memory(), self._painter.wearing(look.identity):
+        steps = int(self._steps / strength)
+        with sdxl.enough_memory(), self._painter.wearing(look.identity, self._identity_strength):
             painted = self._pipe(
                 **look.prompt.arguments(),
                 image=self._latents(enlarged),
@@ -103,8 +119,8 @@ class SdxlDetailer:
                 width=cells.size.width,
                 height=cells.size.height,
                 num_inference_steps=steps,
-                strength=min(1.0, (STEPS + 0.5) / steps),  # the pipeline rounds down to STEPS, whatever floats do
-                guidance_scale=GUIDANCE,
+                strength=min(1.0, (self._steps + 0.5) / steps),  # rounded down by the pipeline, whatever floats do
+                guidance_scale=self._guidance,
                 generator=torch.Generator().manual_seed(seed),
                 output_type="np",
                 callback_on_step_end=ended,
@@ -134,8 +150,15 @@ class SdxlDetailer:
         return coarse.repeat_interleave(cell, dim=2).repeat_interleave(cell, dim=3)
 
 
-def sdxl_detailer() -> SdxlDetailer:
-    return SdxlDetailer(sdxl.shared(), registry.create("identity", IDENTITY))
+def sdxl_detailer(
+    steps: Annotated[int, Field(ge=1, le=200)] = 10,
+    guidance: Annotated[float, Field(ge=1, le=20)] = 5.0,
+    identity_strength: Annotated[float, Field(ge=0, le=1.5)] = sdxl.IDENTITY_STRENGTH,
+    negative_prompt: str = sdxl.NEGATIVE_PROMPT,
+) -> SdxlDetailer:
+    """The backend, with its options: steps for each face, and as for first frames."""
+    identities = registry.create("identity", IDENTITY)
+    return SdxlDetailer(sdxl.shared(), identities, steps, guidance, identity_strength, negative_prompt)
 
 
 def _inpainting(painter: sdxl.Sdxl) -> StableDiffusionXLInpaintPipeline:

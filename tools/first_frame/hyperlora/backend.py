@@ -3,48 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from PIL import Image
+from pydantic import Field
 
 from tools import sdxl
 from tools.contracts import Progress, Reference, RGBImage, Size
 from tools.first_frame.hyperlora.identity import hyperlora_identity
 
-STEPS = 20
-GUIDANCE = 5.0
 
-
+@dataclass(frozen=True)
 class HyperLoraFirstFrame:
-    """Paints all candidates in one batch; person and prompt are encoded once."""
+    """Paints all candidates in one batch; person and prompt are encoded once.
 
-    def __init__(self, painter: sdxl.Sdxl, identities: sdxl.IdentityEncoder) -> None:
-        self._painter = painter
-        self._identities = identities
+    ``guidance`` is how closely the prompt is followed: 3 to 7 does for HyperLoRA.
+    """
+
+    painter: sdxl.Sdxl
+    identities: sdxl.IdentityEncoder
+    steps: int = 20
+    guidance: float = 5.0
+    identity_strength: float = sdxl.IDENTITY_STRENGTH
+    negative_prompt: str = sdxl.NEGATIVE_PROMPT
 
     def generate(
         self, references: Sequence[Reference], prompt: str, seeds: Sequence[int], size: Size, report: Progress
     ) -> list[RGBImage]:
-        identity = self._identities.encode(references, lambda _done, _total, message: report(0, STEPS, message))
-        with sdxl.enough_memory(), self._painter.wearing(identity):
-            report(0, STEPS, "Painting the first frames")
-            canvas = _whole_steps(size, self._painter.multiple)
-            painted: list[Image.Image] = self._painter.pipe(
-                **self._painter.encode(identity.prompt(prompt)).arguments(),
+        identity = self.identities.encode(references, lambda _done, _total, message: report(0, self.steps, message))
+        with sdxl.enough_memory(), self.painter.wearing(identity, self.identity_strength):
+            report(0, self.steps, "Painting the first frames")
+            canvas = _whole_steps(size, self.painter.multiple)
+            painted: list[Image.Image] = self.painter.pipe(
+                **self.painter.encode(identity.prompt(prompt), self.negative_prompt).arguments(),
                 num_images_per_prompt=len(seeds),
                 width=canvas.width,
                 height=canvas.height,
-                num_inference_steps=STEPS,
-                guidance_scale=GUIDANCE,
+                num_inference_steps=self.steps,
+                guidance_scale=self.guidance,
                 generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-                callback_on_step_end=self._painter.each_step(report, STEPS, "Painting the first frames"),
+                callback_on_step_end=self.painter.each_step(report, self.steps, "Painting the first frames"),
             ).images
         return [_middle(np.asarray(image), size) for image in painted]
 
 
-def hyperlora_first_frame() -> HyperLoraFirstFrame:
-    return HyperLoraFirstFrame(sdxl.shared(), hyperlora_identity())
+def hyperlora_first_frame(
+    steps: Annotated[int, Field(ge=1, le=200)] = 20,
+    guidance: Annotated[float, Field(ge=1, le=20)] = 5.0,
+    identity_strength: Annotated[float, Field(ge=0, le=1.5)] = sdxl.IDENTITY_STRENGTH,
+    negative_prompt: str = sdxl.NEGATIVE_PROMPT,
+) -> HyperLoraFirstFrame:
+    """The backend; its options are the fields of ``HyperLoraFirstFrame``."""
+    identities = hyperlora_identity()
+    return HyperLoraFirstFrame(sdxl.shared(), identities, steps, guidance, identity_strength, negative_prompt)
 
 
 def _whole_steps(size: Size, multiple: int) -> Size:

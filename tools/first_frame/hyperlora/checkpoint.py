@@ -26,6 +26,7 @@ MODEL = "hyperlora"
 VARIANT = "sdxl_hyper_id_lora_v1_fidelity"
 """The better likeness; ``sdxl_hyper_id_lora_v1_edit`` follows the prompt better."""
 
+CONFIG = "hyper_lora_config.json"
 MODULES = "hyper_lora_modules.json"
 PARTS = ("id_projector", "resampler", "hyper_lora_modules")
 """The parts of the network, each in a ``.safetensors`` file of its own."""
@@ -40,9 +41,10 @@ _NAME = re.compile(
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def load_network(folder: Path, config: HyperLoraConfig) -> HyperLora:
-    """The network, ready to use on the CPU; ``Unavailable`` where the folder is not what ``config`` describes."""
+def load_network(folder: Path) -> HyperLora:
+    """The network, ready to use on the CPU; ``Unavailable`` where the folder is not what its sizes are said to be."""
     _expect_files(folder)
+    config = read_config(folder)
     modules = read_modules(folder / MODULES)
     with torch.device("meta"):
         network = HyperLora(modules, config)
@@ -55,6 +57,17 @@ def load_network(folder: Path, config: HyperLoraConfig) -> HyperLora:
     network.id_projector.float()
     network.resampler.float()
     return network.requires_grad_(False).eval()
+
+
+def read_config(folder: Path) -> HyperLoraConfig:
+    """The published sizes, but for those that ``hyper_lora_config.json`` beside the weights names."""
+    path = folder / CONFIG
+    if not path.is_file():
+        return HyperLoraConfig()
+    try:
+        return HyperLoraConfig(**json.loads(path.read_text()))
+    except (ValueError, TypeError, UnicodeDecodeError) as error:
+        raise _wrong(path, f"does not name sizes of the network alone ({error})") from error
 
 
 def read_modules(path: Path) -> list[AttentionModule]:

@@ -13,7 +13,7 @@ TOKENS = 2 * len(LAYERS)
 
 @dataclass(frozen=True)
 class HyperLoraConfig:
-    """The published sizes. No file beside the weights holds them, and ``heads`` cannot be told from any shape."""
+    """The published sizes. No published file holds them, and ``heads`` cannot be told from any shape."""
 
     modules: int = 140
     """Attention modules of SDXL's UNet, self and cross: two in each of its 70 transformer blocks."""

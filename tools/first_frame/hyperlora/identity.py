@@ -3,65 +3,70 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from tools.contracts import Progress, Reference
+from tools.contracts import Box, Progress, Reference, RGBImage
 from tools.errors import InputError
 from tools.first_frame.hyperlora.antelope import Antelope
 from tools.first_frame.hyperlora.checkpoint import load_network
 from tools.first_frame.hyperlora.clip import PictureEncoder
 from tools.first_frame.hyperlora.conditioning import FaceReader, Look, look_at
-from tools.first_frame.hyperlora.config import HyperLoraConfig
 from tools.first_frame.hyperlora.network import HyperLora
+from tools.first_frame.hyperlora.shelf import Shelf
+from tools.home import home_folder
 from tools.models.place import folder_of
 from tools.sdxl import IdentityLora
 
 TRIGGER = "fcsks fxhks fhyks"
 """The words that the weights were trained with; without them the LoRA does next to nothing."""
 
-STRENGTH = 0.85
+MODELS = ("hyperlora", "clip", "antelopev2")
 
-_KEPT = 8
-"""Identities kept at hand; each is some 23 MB."""
+_PROCEDURE = 1
+"""Counts up when the same photos and weights come to give another LoRA."""
 
 
-class HyperLoraIdentity:
-    """An ``IdentityEncoder``; runs on the CPU, where it takes seconds and no memory of the card."""
+@dataclass(frozen=True)
+class Photo:
+    """``person`` marks the face; ``None`` takes the one that the detector is surest of, as the published code does."""
 
-    def __init__(self, network: HyperLora, pictures: PictureEncoder, faces: FaceReader) -> None:
-        self._network = network
-        self._pictures = pictures
-        self._faces = faces
-        self._kept: OrderedDict[str, IdentityLora] = OrderedDict()
+    image: RGBImage
+    person: Box | None
 
-    def encode(self, references: Sequence[Reference], report: Progress) -> IdentityLora:
-        """One identity of all photos together; photos whose face is not found a second time are left out."""
-        name = _content_hash(references)
-        if name not in self._kept:
-            self._kept[name] = IdentityLora(name, self._lora(references, report), TRIGGER, STRENGTH)
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(name)
-        return self._kept[name]
 
-    def _lora(self, references: Sequence[Reference], report: Progress) -> dict[str, torch.Tensor]:
-        looks = self._looks(references, report)
-        report(len(references), len(references) + 1, "Reading the face")
+@dataclass(frozen=True)
+class Writer:
+    """Everything loaded that turns photos into a LoRA; runs on the CPU, where it takes seconds and no card."""
+
+    network: HyperLora
+    pictures: PictureEncoder
+    faces: FaceReader
+
+    def write(self, photos: Sequence[Photo], report: Progress) -> dict[str, torch.Tensor]:
+        """One LoRA of all photos together; those whose face is not found a second time are left out, and it is said.
+
+        ``InputError`` where none is left.
+        """
+        looks = self._looks(photos, report)
+        left_out = len(photos) - len(looks)
+        said = f" ({left_out} of {len(photos)} photos left out: no face found)" if left_out else ""
+        report(len(photos), len(photos) + 1, f"Reading the face{said}")
         embeddings = torch.from_numpy(np.stack([look.embedding for look in looks]))
-        lora = self._network(embeddings, self._pictures.encode([look.picture for look in looks]))
-        report(len(references) + 1, len(references) + 1, "Face read")
+        lora = self.network(embeddings, self.pictures.encode([look.picture for look in looks]))
+        report(len(photos) + 1, len(photos) + 1, f"Face read{said}")
         return dict(lora)
 
-    def _looks(self, references: Sequence[Reference], report: Progress) -> list[Look]:
+    def _looks(self, photos: Sequence[Photo], report: Progress) -> list[Look]:
         looks = []
-        for number, reference in enumerate(references):
-            report(number, len(references) + 1, f"Reading the face of photo {number + 1} of {len(references)}")
-            look = look_at(reference.image, reference.face.box, self._faces)
+        for number, photo in enumerate(photos):
+            report(number, len(photos) + 1, f"Reading the face of photo {number + 1} of {len(photos)}")
+            look = look_at(photo.image, photo.person, self.faces)
             if look is not None:
                 looks.append(look)
         if not looks:
@@ -72,16 +77,62 @@ class HyperLoraIdentity:
         return looks
 
 
-@cache
+class HyperLoraIdentity:
+    """An ``IdentityEncoder`` that remembers whom it has read, and loads the models for strangers only.
+
+    ``models`` names the weights that ``writer`` loads: other weights make another LoRA of the same photos.
+    """
+
+    def __init__(self, writer: Callable[[], Writer], models: str, shelf: Shelf) -> None:
+        self._writer = writer
+        self._models = models
+        self._shelf = shelf
+
+    def encode(self, references: Sequence[Reference], report: Progress) -> IdentityLora:
+        photos = [Photo(reference.image, reference.face.box) for reference in references]
+        name = self._name(photos)
+        weights = self._shelf.find(name)
+        if weights is None:
+            report(0, len(photos) + 1, "Loading HyperLoRA")
+            weights = self._writer().write(photos, report)
+            self._shelf.keep(name, weights)
+        return IdentityLora(name, weights, TRIGGER)
+
+    def _name(self, photos: Sequence[Photo]) -> str:
+        content = hashlib.sha256(f"{_PROCEDURE} {self._models}".encode())
+        for photo in photos:
+            person = None if photo.person is None else tuple(map(float, photo.person))
+            content.update(repr((photo.image.shape, person)).encode())
+            content.update(photo.image.tobytes())
+        return content.hexdigest()
+
+
+def encode_identity(images: Sequence[RGBImage]) -> dict[str, torch.Tensor]:
+    """The LoRA of the person on the images, for ``load_lora_weights`` of any SDXL pipeline.
+
+    All images together make one LoRA; each may have its own size. The prompt must begin with ``TRIGGER``, and a scale
+    of 0.75 to 0.85 is advised. ``Unavailable`` where a model is missing, ``InputError`` where no face is found.
+    """
+    return published_writer().write([Photo(image, None) for image in images], lambda done, total, message: None)
+
+
 def hyperlora_identity() -> HyperLoraIdentity:
+    """With the published weights; ``Unavailable`` where one of the models is not on this machine."""
+    return HyperLoraIdentity(published_writer, _fingerprint(), Shelf(home_folder() / "identities"))
+
+
+@cache
+def published_writer() -> Writer:
     """The one of this process, with the published weights."""
-    network = load_network(folder_of("hyperlora"), HyperLoraConfig())
-    return HyperLoraIdentity(network, PictureEncoder(folder_of("clip")), Antelope())
+    return Writer(load_network(folder_of("hyperlora")), PictureEncoder(folder_of("clip")), Antelope())
 
 
-def _content_hash(references: Sequence[Reference]) -> str:
-    content = hashlib.sha256()
-    for reference in references:
-        content.update(repr((reference.image.shape, tuple(map(float, reference.face.box)))).encode())
-        content.update(reference.image.tobytes())
-    return content.hexdigest()
+def _fingerprint() -> str:
+    """Which weights lie here: the name, size and time of every file of them, since hashing gigabytes takes too long."""
+    files = sorted(file for model in MODELS for file in folder_of(model).rglob("*") if file.is_file())
+    return repr([(str(file.resolve()), *_stamp(file)) for file in files])
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    facts = file.stat()
+    return facts.st_size, facts.st_mtime_ns
