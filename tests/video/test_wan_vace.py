@@ -11,7 +11,7 @@ import torch
 
 from tools import registry
 from tools.contracts import ClipSpec, Given, RGBImage, Size
-from tools.errors import BackendError, Cancelled, InputError
+from tools.errors import BackendError, Cancelled, InputError, Unavailable
 from tools.video.wan_vace import vace_large, vace_large_from_references
 
 CLIP = ClipSpec(Size(64, 64), 17, 16)
@@ -98,6 +98,18 @@ def test_a_cancelled_clip_ends_within_its_step_and_the_next_one_is_as_ever(tiny_
     assert np.array_equal(clip_of(given), before)
 
 
+def test_models_that_take_turns_go_back_to_their_place_after_a_cancel_too(tiny_wan, monkeypatch, picture):
+    def cancelled(done: int, total: int, message: str) -> None:
+        if message == "Making the clip":
+            raise Cancelled
+
+    sent_back = []
+    monkeypatch.setattr(tiny_wan.pipe, "maybe_free_model_hooks", lambda: sent_back.append(1))
+    with pytest.raises(Cancelled):
+        vace_large().generate(PROMPT, CLIP, Given({0: picture(1)}), 1, cancelled)
+    assert sent_back == [1]
+
+
 def test_no_hook_is_left_behind(tiny_wan, picture):
     clip_of(Given({0: picture(1)}))
     transformer = tiny_wan.pipe.transformer
@@ -131,9 +143,17 @@ def test_a_gpu_without_memory_is_told_in_one_sentence(tiny_wan, monkeypatch, pic
     assert clip_of(Given({0: picture(1)})).shape == (17, 64, 64, 3)
 
 
-def test_tiling_and_offload_of_the_ends_change_memory_not_the_clip(picture):
-    given = Given({0: picture(1)})
-    assert np.array_equal(clip_of(given), clip_of(given, vae_tiling=True))
+def test_tiling_paints_nearly_the_same_clip_where_a_frame_is_larger_than_a_tile(picture):
+    given, clip = Given({0: picture(1, 288, 64)}), ClipSpec(Size(288, 64), 5, 16)
+    whole, tiled = (clip_of(given, clip=clip, vae_tiling=tiling).astype(int) for tiling in (False, True))
+    assert 0 < np.abs(whole - tiled).mean() < 6
+
+
+def test_a_missing_model_is_told_when_the_backend_is_made(monkeypatch, tmp_path):
+    monkeypatch.setenv("STEADFACE_WAN_VACE_14B", str(tmp_path))
+    for make in (vace_large, vace_large_from_references):
+        with pytest.raises(Unavailable, match="steadface models pull wan-vace-14b"):
+            make()
 
 
 @pytest.mark.parametrize("name", ["wan-vace-14b", "wan-vace-1.3b"])
