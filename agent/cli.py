@@ -30,6 +30,9 @@ app.add_typer(planner, name="planner")
 models = typer.Typer(help="The models that presets need.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(models, name="models")
 
+hyperlora = typer.Typer(help="HyperLoRA on its own.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(hyperlora, name="hyperlora")
+
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 
@@ -172,15 +175,10 @@ def pull_models(
 ) -> None:
     """Download models; what broke off is gone on with."""
     with _told_plainly():
-        from agent.needs import chosen
         from tools.models.catalog import told_size
-        from tools.models.place import named_place
         from tools.models.pull import pull
 
-        wanted = [model for model in chosen(names) if not named_place(model)]
-        for model in chosen(names):
-            if named_place(model):
-                _say(f"{model.title} is not pulled, since {model.variable} names another place for it.")
+        wanted = _ours(names, "pulled")
         _print_models(wanted, f"There is nothing to download for {', '.join(names)}.")
         if wanted:
             print(f"{told_size(sum(model.gigabytes for model in wanted))} in all")  # noqa: T201 - the result
@@ -196,17 +194,33 @@ def check_models(
 ) -> None:
     """Compare what is here with what the first pull saw."""
     with _told_plainly():
-        from agent.needs import chosen
         from tools.models.check import check
 
         with _bytes_read() as report:
-            found = {model.name: check(model, report) for model in chosen(names)}
+            found = {model.name: check(model, report) for model in _ours(names, "checked")}
         for name, wrong in found.items():
             print(f"{name:<16} {' '.join(wrong) or 'as the first pull saw it'}")  # noqa: T201 - the result
         if not found:
             print(f"There is nothing to check for {', '.join(names)}.")  # noqa: T201 - the result
         if any(found.values()):
             raise typer.Exit(FAILED)
+
+
+@hyperlora.command("encode")
+def encode_hyperlora(
+    photos: Annotated[list[Path], typer.Argument(help="Photos of one person; all together make one LoRA.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write, such as me.safetensors.")],
+    face: Annotated[int | None, typer.Option(min=1, help="In a group photo: which face, from 1 at the left.")] = None,
+) -> None:
+    """Write the person of photos as a LoRA file for any program with Stable Diffusion XL."""
+    with _told_plainly():
+        from agent.encoding import encode
+        from agent.progress import step_bar
+        from agent.settings import load_settings
+
+        with step_bar() as observe:
+            usage = encode(load_settings(), "hyperlora", photos, face, out.expanduser(), observe)
+        print(f"{out}\n{usage}")  # noqa: T201 - the result
 
 
 @contextmanager
@@ -238,6 +252,18 @@ def _engine_at_rest() -> Iterator[JobEngine]:
         yield engine
     finally:
         engine.close()
+
+
+def _ours(names: Sequence[str], done: str) -> list[Model]:
+    """The models that presets and names stand for, less those that a variable names; of these it is said."""
+    from agent.needs import chosen
+    from tools.models.place import named_place
+
+    models = chosen(names)
+    for model in models:
+        if named_place(model):
+            _say(f"{model.title} is not {done}, since {model.variable} names another place for it.")
+    return [model for model in models if not named_place(model)]
 
 
 def _print_models(listed: Sequence[Model], none: str) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from secrets import token_hex
 from typing import get_args
 
+from agent.jobless import caller
 from agent.needs import missing_models
-from agent.planner.desk import Caller, Desk, Reply, planner_at
+from agent.planner.desk import Desk, planner_at
 from agent.settings import load_settings, preset_names
 from tools.errors import InputError, Unavailable
-from tools.pools import CallKey, Pool
-from tools.pools.calls import CheckBackends, CheckReply, Request
+from tools.pools import Pool
+from tools.pools.calls import CheckBackends, CheckReply
 from tools.registry import BackendCapability
 
 
@@ -28,21 +28,12 @@ def _missing(preset: str, pool: Pool) -> list[str]:
         for capability in get_args(BackendCapability)
         if getattr(recipe, capability) is not None
     }
-    desk = Desk(recipe, settings.planner_key, _caller(pool), threading.Event())
+    desk = Desk(recipe, settings.planner_key, caller(pool, "doctor"), threading.Event())
     return [
         *missing_models(preset, recipe),
         *desk.call(CheckBackends(backends=backends), CheckReply).missing,
         *_missing_planner(desk, recipe.planner),
     ]
-
-
-def _caller(pool: Pool) -> Caller:
-    def call(request: Request, reply: type[Reply]) -> Reply:
-        done = pool.call(request, CallKey("doctor", token_hex(8), 0), lambda *_: None, threading.Event())
-        assert isinstance(done.reply, reply)
-        return done.reply
-
-    return call
 
 
 def _missing_planner(desk: Desk, name: str) -> list[str]:

@@ -11,18 +11,17 @@ from agent import gate, repair
 from agent.context import Context, Tools
 from agent.delivery import deliver_files
 from agent.errors import GateError
+from agent.photos import look_at
 from agent.planner.protocol import Diagnosis, Plan, Tried
 from agent.planner.subject import presentation_in
 from agent.reporting import chosen_candidate, temporal_prompt
+from agent.requests import Photo
 from agent.seeds import derive_seed
 from agent.state import Attempt, Candidate, NextBatch, Painted, Repair, State, Timing, Video
-from tools.errors import InputError
 from tools.pools.calls import (
     Animate,
     ClipReply,
     ImageScore,
-    InspectReference,
-    InspectReply,
     PaintFirstFrames,
     PaintReply,
     RecogniserFacts,
@@ -70,27 +69,14 @@ def node(message: str) -> Callable[[Work], Work]:
 
 @node("Looking at the photo")
 def inspect_reference(state: State, context: Context, tools: Tools) -> Update:
-    request, recipe = context.request, context.recipe
-    looked = InspectReference(
-        photo=request.photo,
-        face=request.face,
-        presentation=presentation_in(request.prompt),
-        faces=recipe.backend("faces"),
-        matting=recipe.backend("matting"),
-    )
-    reply = tools.call(looked, InspectReply)
-    more = []
-    for photo in request.more_photos:
-        also = looked.model_copy(update={"photo": photo.image, "face": None, "like": reply.reference})
-        try:
-            more.append(tools.call(also, InspectReply).reference.model_dump())
-        except InputError as error:
-            raise InputError(f"{photo.name}: {error}") from error
+    request = context.request
+    photos = [Photo(image=request.photo, name=request.photo_name), *request.more_photos]
+    looked = look_at(photos, request.face, presentation_in(request.prompt), context.recipe, tools.call)
     return {
-        "reference": reply.reference.model_dump(),
-        "more_references": more,
-        "seen": reply.seen.model_dump(),
-        "recogniser": reply.recogniser.model_dump(),
+        "reference": looked.first.reference.model_dump(),
+        "more_references": [photo.model_dump() for photo in looked.more],
+        "seen": looked.first.seen.model_dump(),
+        "recogniser": looked.first.recogniser.model_dump(),
     }
 
 

@@ -1,13 +1,16 @@
-"""Progress on a terminal: one bar for each stage of a job."""
+"""Progress on a terminal: one bar for each stage of a job, or for one call."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from agent.views import JobView
+from tools import contracts
 
 
 class StageBars:
@@ -53,3 +56,13 @@ class StageBars:
         if self._bar is not None:
             self._bars.update(self._bar, total=1, completed=1, detail="")
             self._bar = None
+
+
+@contextmanager
+def step_bar() -> Iterator[contracts.Progress]:
+    """A bar on stderr for one call, while it is a terminal."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description:<44}"), BarColumn(bar_width=28), TimeElapsedColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        bar = bars.add_task("")
+        yield lambda done, total, message: bars.update(bar, completed=done, total=total, description=message)

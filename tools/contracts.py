@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -141,6 +142,17 @@ class FirstFrameGenerator(Protocol):
         self, references: Sequence[Reference], prompt: str, seeds: Sequence[int], size: Size, report: Progress
     ) -> list[RGBImage]:
         """One image of exactly ``size`` for each seed, in order; the same arguments give the same pixels."""
+        ...
+
+
+class IdentityWriter(Protocol):
+    """Writes a person down for other programs."""
+
+    def write_lora(self, references: Sequence[Reference], path: Path, report: Progress) -> str:
+        """A LoRA for Stable Diffusion XL, from all references together; returns how to use it, in sentences.
+
+        ``InputError`` where none of the references shows a usable face.
+        """
         ...
 
 

@@ -184,7 +184,7 @@ def test_only_the_nearest_face_gets_the_identity(painting, encoder, monkeypatch)
     monkeypatch.setattr(
         sdxl.Sdxl, "wearing", lambda self, who, much: worn.append(who and who.name) or wearing(self, who, much)
     )
-    monkeypatch.setattr(sdxl.Sdxl, "encode", lambda self, text: said.append(text) or encode(self, text))
+    monkeypatch.setattr(sdxl.Sdxl, "encode", lambda self, text, *rest: said.append(text) or encode(self, text, *rest))
     (both,) = painting([picture()], [[LEFT, RIGHT]])
     assert worn == ["somebody", None]
     assert said == ["trigger, a person", "a person"]

@@ -14,6 +14,7 @@ from tools.contracts import (
     FaceAnalyzer,
     FaceDetailer,
     FirstFrameGenerator,
+    IdentityWriter,
     Progress,
     VideoGenerator,
 )
@@ -41,6 +42,8 @@ class Bench:
     def backend(self, capability: Literal["first_frame"], chosen: Backend) -> FirstFrameGenerator: ...
     @overload
     def backend(self, capability: Literal["face_detail"], chosen: Backend) -> FaceDetailer: ...
+    @overload
+    def backend(self, capability: Literal["identity"], chosen: Backend) -> IdentityWriter: ...
     @overload
     def backend(self, capability: Literal["video"], chosen: Backend) -> VideoGenerator: ...
     @overload

@@ -247,6 +247,24 @@ class RepairWindow(Request):
     face_detail: Backend
 
 
+class EncodedReply(Message):
+    """``usage`` says in sentences what the file is for."""
+
+    lora: ArtifactId
+    usage: str
+
+
+class EncodeIdentity(Request):
+    """The person of the photos, all together, as a LoRA file."""
+
+    operation: ClassVar[str] = "encode_identity"
+    queue: ClassVar[Queue] = "quick"
+    reply: ClassVar[type[Message]] = EncodedReply
+
+    references: list[ReferencePhoto]
+    backend: Backend
+
+
 class SheetReply(Message):
     sheet: ArtifactId
 

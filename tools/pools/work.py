@@ -216,6 +216,13 @@ def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairRepl
     return calls.RepairReply(clip=_keep_clip(frames, request.fps, request.job_id, bench))
 
 
+def encode_identity(request: calls.EncodeIdentity, bench: Bench) -> calls.EncodedReply:
+    writer = bench.backend("identity", request.backend)
+    with bench.artifacts.new_file("safetensors") as path:
+        usage = writer.write_lora(_references(request.references, bench), path, bench.report)
+        return calls.EncodedReply(lora=bench.artifacts.put_file(path, "safetensors"), usage=usage)
+
+
 def make_contact_sheet(request: calls.MakeContactSheet, bench: Bench) -> calls.SheetReply:
     points = [request.points[index] for index in sample_frames(len(request.points), SHEET_TILES)]
     images = media.read_frames(bench.artifacts.path(request.video), [point.frame for point in points])
@@ -253,6 +260,7 @@ OPERATIONS: Mapping[str, Operation] = {
         animate,
         score_video,
         repair_window,
+        encode_identity,
         make_contact_sheet,
         complete_chat,
         check_backends,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from tools.contracts import Box, Progress, Reference, RGBImage
 from tools.errors import InputError
@@ -27,6 +28,8 @@ TRIGGER = "fcsks fxhks fhyks"
 """The words that the weights were trained with; without them the LoRA does next to nothing."""
 
 MODELS = ("hyperlora", "clip", "antelopev2")
+
+LICENCE = "CC BY-NC 4.0, as HyperLoRA's weights; antelopev2 for research alone"
 
 _PROCEDURE = 1
 """Counts up when the same photos and weights come to give another LoRA."""
@@ -97,6 +100,16 @@ class HyperLoraIdentity:
             weights = self._writer().write(photos, report)
             self._shelf.keep(name, weights)
         return IdentityLora(name, weights, TRIGGER)
+
+    def write_lora(self, references: Sequence[Reference], path: Path, report: Progress) -> str:
+        """Implements ``tools.contracts.IdentityWriter``: a plain kohya LoRA, with its trigger words in the metadata."""
+        identity = self.encode(references, report)
+        facts = {"ss_output_name": "Steadface, HyperLoRA", "modelspec.trigger_phrase": TRIGGER, "licence": LICENCE}
+        save_file(dict(identity.weights), path, metadata=facts)
+        return (
+            f'Begin the prompt with "{TRIGGER}", and give the LoRA a strength of 0.75 to 0.85, to the model alone. '
+            f"It works with SDXL checkpoints for photographs, RealVisXL V4.0 best. Licence: {LICENCE}."
+        )
 
     def _name(self, photos: Sequence[Photo]) -> str:
         content = hashlib.sha256(f"{_PROCEDURE} {self._models}".encode())

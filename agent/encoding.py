@@ -1,0 +1,49 @@
+"""A person as a LoRA file that any program with Stable Diffusion XL can use."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.jobless import caller
+from agent.photos import look_at
+from agent.requests import Photo
+from agent.serving.intake import read_photo
+from agent.settings import Settings
+from tools.artifacts import Artifacts
+from tools.contracts import Progress
+from tools.errors import InputError
+from tools.pools.calls import Backend, EncodedReply, EncodeIdentity
+from tools.pools.local import LocalPool
+
+
+def encode(
+    settings: Settings, backend: str, photos: Sequence[Path], face: int | None, out: Path, observe: Progress
+) -> str:
+    """Write the LoRA of the person on the photos to ``out``; what comes back says how to use it.
+
+    ``InputError`` where a photo cannot work or the file cannot be written, ``Unavailable`` where a model is missing.
+    """
+    _expect_writable(out)
+    artifacts = Artifacts(settings.home)
+    kept = [
+        Photo(image=artifacts.put(read_photo(photo.expanduser().absolute()), "png"), name=photo.name)
+        for photo in photos
+    ]
+    pool = LocalPool(settings.home, settings.cancel_grace)
+    try:
+        call = caller(pool, "encode", observe)
+        looked = look_at(kept, face, None, settings.recipe(), call)
+        reply = call(EncodeIdentity(references=looked.references, backend=Backend(name=backend)), EncodedReply)
+    finally:
+        pool.close()
+    shutil.copyfile(artifacts.path(reply.lora), out)
+    return reply.usage
+
+
+def _expect_writable(out: Path) -> None:
+    if out.suffix != ".safetensors":
+        raise InputError(f"{out} must end in .safetensors, which is what programs look for.")
+    if not out.parent.is_dir():
+        raise InputError(f"There is no folder {out.parent}; make it, or choose another with --out.")
