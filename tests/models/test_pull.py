@@ -352,6 +352,9 @@ def test_a_model_that_a_variable_names_is_left_alone_and_that_is_said(
     assert done.returncode == 0
     assert "CLIP ViT-L/14 is not pulled, since STEADFACE_CLIP names another place for it" in _sentence(done)
     assert not hub.requests
+    assert "CLIP ViT-L/14 is not checked" in _sentence(models("check", "clip", STEADFACE_CLIP=str(tmp_path)))
+    pulled("clip", STEADFACE_CLIP=CLIP)
+    assert hub.requests
     assert f"{tmp_path} (STEADFACE_CLIP)" in models("list", STEADFACE_CLIP=str(tmp_path)).stdout
 
 

@@ -36,8 +36,9 @@ def how_to_get(name: str) -> str:
 
 
 def named_place(model: Model) -> str | None:
-    """What the variable of the model says, where it is set."""
-    return os.environ.get(model.variable) or None
+    """What the variable of the model says, where that is another place than the table's."""
+    named = os.environ.get(model.variable)
+    return named if named and named != model.source else None
 
 
 def root_of(model: Model) -> Path:
