@@ -15,7 +15,7 @@ from tools.contracts import ClipSpec, Given, Reference, Size
 from tools.video import wan_vace
 from tools.video.checkpoint import Vace
 from tools.video.conditioning import on_white
-from tools.video.wan_vace import vace_large, vace_large_from_references
+from tools.video.wan_vace import NEGATIVE_PROMPT, vace_large, vace_large_from_references
 
 CLIP = ClipSpec(Size(64, 64), 17, 16)
 
@@ -76,16 +76,28 @@ def test_the_first_frame_is_seen_as_latent_0_and_grey_everywhere_else(tiny_wan, 
     assert (seen[32:] == 1).all()
 
 
-def test_with_a_first_frame_alone_the_model_sees_what_the_stock_pipeline_shows_it(tiny_wan, control, picture):
+def test_with_a_first_frame_alone_the_clip_is_the_stock_pipelines_to_the_bit(tiny_wan, control, picture):
     stock = WanVACEPipeline(**tiny_wan.pipe.components)
     video = np.full((1, 17, 64, 64, 3), 127.5 / 255, np.float32)
     video[0, 0] = picture(1) / np.float32(255)
     mask = np.ones((1, 17, 64, 64, 1), np.float32)
     mask[0, 0] = 0
     with calls_of(stock.transformer) as calls:
-        stock("a woman walks", video=video, mask=mask, height=64, width=64, num_frames=17, num_inference_steps=1)
-    (shown, _) = (call["control_hidden_states"][0] for call in calls)
-    assert torch.equal(control(Given({0: picture(1)})), shown)
+        frames = stock(
+            "a woman walks",
+            negative_prompt=NEGATIVE_PROMPT,
+            video=video,
+            mask=mask,
+            height=64,
+            width=64,
+            num_frames=17,
+            num_inference_steps=2,
+            generator=torch.Generator().manual_seed(3),
+        ).frames[0]
+    given = Given({0: picture(1)})
+    assert torch.equal(control(given), calls[0]["control_hidden_states"][0])
+    made = np.stack(list(vace_large(steps=2).generate("a woman walks", CLIP, given, 3, quiet)))
+    assert np.array_equal(made, (frames * 255).round().astype(np.uint8))
 
 
 def test_a_group_of_keyframes_is_seen_in_its_latent_and_marked_there(tiny_wan, control, picture):
