@@ -49,7 +49,6 @@ WORKER_SIDE = {
     "tools.media": "images and clips of every backend go through FFmpeg",
     "tools.insight": "the face models of insightface, which ArcFace and HyperLoRA share",
     "tools.sdxl": "the pipeline that first frame and face detailer share",
-    "tools.insight": "the networks that ArcFace and HyperLoRA read faces with",
 }
 """Modules outside backends that may import a heavy library; nothing in the agent reaches them (import-linter)."""
 

@@ -1,4 +1,4 @@
-"""A HyperLoRA of a few thousand random weights for ``tiny_sdxl``, in the published layout with its sizes beside it, and a CLIP that fits it."""
+"""A HyperLoRA of a few thousand random weights for ``tiny_sdxl``, as published but with its sizes beside, and a CLIP."""
 
 from __future__ import annotations
 
@@ -45,21 +45,22 @@ def module_list(original_names: bool = False) -> dict[str, dict[str, int | None]
     return {name: {"hidden_size": width, "cross_attention_dim": context} for name, width, context in modules}
 
 
-def save_tiny_hyperlora(folder: Path, original_names: bool = False, dtype: torch.dtype = torch.float32) -> Path:
+def save_tiny_hyperlora(
+    folder: Path, original_names: bool = False, dtype: torch.dtype = torch.float32, sizes: HyperLoraConfig = TINY
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     modules = module_list(original_names)
     (folder / "hyper_lora_modules.json").write_text(json.dumps(modules))
-    (folder / "hyper_lora_config.json").write_text(json.dumps(asdict(TINY)))
+    (folder / "hyper_lora_config.json").write_text(json.dumps(asdict(sizes)))
     random_numbers = torch.Generator().manual_seed(1)
-    for part, shapes in _shapes(modules).items():
+    for part, shapes in _shapes(modules, sizes).items():
         tensors = {name: torch.randn(shape, generator=random_numbers) * 0.3 for name, shape in shapes.items()}
         save_file({name: tensor.to(dtype) for name, tensor in tensors.items()}, folder / f"{part}.safetensors")
     return folder
 
 
-def _shapes(modules: dict[str, dict[str, int | None]]) -> dict[str, dict[str, tuple[int, ...]]]:
+def _shapes(modules: dict[str, dict[str, int | None]], t: HyperLoraConfig) -> dict[str, dict[str, tuple[int, ...]]]:
     """The published keys, with the tiny sizes."""
-    t = TINY
     inner, wide = t.heads * t.head_dim, t.widening * t.dim
     resampler: dict[str, tuple[int, ...]] = {"latents": (1, 8 * len(modules), t.dim)}
     for name, rows in (("proj_in", t.dim), ("proj_in_2", t.dim), ("proj_out", t.basis)):

@@ -50,18 +50,22 @@ def draw_face(
     return drawn
 
 
-def save_tiny_pack(folder: Path, pack: Literal["buffalo_l", "antelopev2"]) -> Path:
-    """The files of the pack that Steadface reads, by their names."""
+def save_tiny_pack(folder: Path, pack: Literal["buffalo_l", "antelopev2"], sight: RGBImage | None = None) -> Path:
+    """The files of the pack that Steadface reads, by their names.
+
+    With ``sight``, of 640x640 pixels, the detector sees the faces of that picture in whatever it is shown: what models
+    of random weights paint shows none.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "buffalo_l": {
-            "det_10g.onnx": _scrfd(),
+            "det_10g.onnx": _scrfd(sight),
             "w600k_r50.onnx": _recogniser(512, mean=127.5, scale=127.5),
             "1k3d68.onnx": _landmarks_3d(),
             "genderage.onnx": _genderage(),
         },
         "antelopev2": {
-            "scrfd_10g_bnkps.onnx": _scrfd(),
+            "scrfd_10g_bnkps.onnx": _scrfd(sight),
             "2d106det.onnx": _landmarks_2d(),
             "glintr100.onnx": _recogniser(512, mean=127.5, scale=127.5),
         },
@@ -164,7 +168,7 @@ def _coarser(stride: int) -> str:
     )
 
 
-def _scrfd() -> onnx.ModelProto:
+def _scrfd(sight: RGBImage | None) -> onnx.ModelProto:
     """Two anchors a cell, one row each; scores, edges and points, each of the strides 8, 16 and 32."""
     parts = (("score", 1), ("edges", 4), ("points", 10))
     outputs = ", ".join(f"float[n{stride}, {size}] {name}_rows_{stride}" for name, size in parts for stride in _STRIDES)
@@ -178,7 +182,12 @@ def _scrfd() -> onnx.ModelProto:
     )
     weights = _green_weights(scale=128, mean=127.5, order="RGB")
     weights |= {f"rows_of_{size}": np.array([-1, size], np.int64) for _, size in parts}
-    text = f"float[1, 3, h, w] pixels) => ({outputs}) {{{_GREEN_BOXES}{_coarser(16)}{_coarser(32)}{rows}\n}}"
+    boxes = _GREEN_BOXES
+    if sight is not None:
+        weights["sight"] = ((sight.transpose(2, 0, 1)[np.newaxis] - 127.5) / 128).astype(np.float32)
+        blind = "\n    unseen = Mul (pixels, nothing)\n    picture = Add (unseen, sight)"
+        boxes = blind + boxes.replace("Conv (pixels,", "Conv (picture,")
+    text = f"float[1, 3, h, w] pixels) => ({outputs}) {{{boxes}{_coarser(16)}{_coarser(32)}{rows}\n}}"
     return _model(text, weights)
 
 

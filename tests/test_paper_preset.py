@@ -1,0 +1,133 @@
+"""The preset ``paper-small`` from photo to video on tiny checkpoints, each loaded as the published one would be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_hyperlora import TINY, save_tiny_clip, save_tiny_hyperlora
+from tiny_insightface import draw_face, plain_photo, save_tiny_pack
+from tiny_sdxl import save_tiny_sdxl
+from tiny_wan import save_tiny_wan
+
+from agent.intent import prepare
+from agent.jobs import JobEngine
+from agent.settings import Settings, load_settings
+from agent.views import JobView
+from tools import media
+from tools.contracts import Box, RGBImage
+
+FACE = Box(200, 200, 240, 240)
+"""Where the detector of the gate sees a face in every picture of 640x640."""
+
+SIDE = 256
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Environment variables to the folders that they name."""
+    folder = tmp_path_factory.mktemp("models")
+    sight = draw_face(np.zeros((640, 640, 3), np.uint8), FACE)
+    return {
+        "STEADFACE_SDXL": save_tiny_sdxl(folder / "sdxl", vae_blocks=4),
+        "STEADFACE_HYPERLORA": save_tiny_hyperlora(folder / "hyperlora", sizes=replace(TINY, face_dim=512)),
+        "STEADFACE_CLIP": save_tiny_clip(folder / "clip"),
+        "STEADFACE_ANTELOPEV2": save_tiny_pack(folder / "antelopev2", "antelopev2"),
+        "STEADFACE_BUFFALO_L": save_tiny_pack(folder / "buffalo_l", "buffalo_l", sight),
+        "STEADFACE_WAN_VACE_1_3B": save_tiny_wan(folder / "wan"),
+    }
+
+
+@pytest.fixture
+def settings(home: Path, checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for variable, folder in checkpoints.items():
+        monkeypatch.setenv(variable, str(folder))
+    monkeypatch.setenv("STEADFACE_VIDEO_OPTIONS__STEPS", "2")
+    monkeypatch.setenv("STEADFACE_FIRST_FRAME_OPTIONS__STEPS", "4")
+    monkeypatch.setenv("STEADFACE_FACE_DETAIL_OPTIONS__STEPS", "2")
+    # Random weights make random faces: the gate looks, and lets every similarity pass.
+    return load_settings(
+        preset="paper-small", planner="rules", width=SIDE, height=SIDE, frames=9, first_frame_threshold=-1
+    )
+
+
+def photo(folder: Path, name: str, seed: int = 0) -> Path:
+    image = draw_face(plain_photo(SIDE, SIDE, seed), Box(80, 80, 96, 96), person=3)
+    (folder / name).write_bytes(media.png_bytes(image))
+    return folder / name
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[JobEngine]:
+    with JobEngine(settings) as engine:
+        yield engine
+
+
+def run(engine: JobEngine, *photos: Path, **changed: object) -> JobView:
+    asked = prepare(
+        engine.settings,
+        prompt="A woman at sea smiles.",
+        consent="synthetic",
+        source="stated by the user",
+        seed=7,
+        out=None,
+        face=None,
+    )
+    request = asked.with_photos(engine.artifacts, photos)
+    recipe = engine.settings.recipe().model_copy(update=changed)
+    view = engine.wait(engine.submit(request, recipe), seconds=170)
+    assert view.status == "completed", view.error
+    return view
+
+
+def first_frame(view: JobView) -> RGBImage:
+    assert view.result is not None
+    return media.read_image((Path(view.result.report).parent / "first_frame.png").read_bytes())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_photo_becomes_a_video_through_every_model_of_the_paper(engine: JobEngine, tmp_path: Path) -> None:
+    me = photo(tmp_path, "me.png")
+    view = run(engine, me)
+    assert view.result is not None
+    report = json.loads(Path(view.result.report).read_text())
+    assert report["backends"] == {
+        "planner": "rules",
+        "faces": "arcface",
+        "matting": "cutout",
+        "first_frame": "hyperlora",
+        "face_detail": "sdxl",
+        "video": "wan-vace-1.3b",
+    }
+    assert not report["sketch"]
+    assert report["recogniser"]["name"] == "ArcFace (buffalo_l)"
+    assert report["gate"]["passed"]
+    assert report["video"]["face_rate"] == 1
+    frames = list(media.read_clip(Path(view.result.video)))
+    assert [frame.shape for frame in frames] == [(SIDE, SIDE, 3)] * 9
+    again = run(engine, me)
+    assert np.array_equal(first_frame(again), first_frame(view))
+    assert Path(again.result.video).read_bytes() == Path(view.result.video).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_the_detailer_and_further_photos_change_the_first_frame(engine: JobEngine, tmp_path: Path) -> None:
+    me, beside = photo(tmp_path, "me.png"), photo(tmp_path, "beside.png", seed=1)
+    # One candidate, or the gate may choose one of another seed.
+    painted = {
+        "as painted": run(engine, me, candidates=1, detail_strength=0.0),
+        "detailed": run(engine, me, candidates=1),
+        "of two photos": run(engine, me, beside, candidates=1),
+    }
+    seen = {name: first_frame(view) for name, view in painted.items()}
+    y, x = slice(80, 176), slice(80, 176)
+    changed = (seen["as painted"] != seen["detailed"]).any(axis=2)
+    assert changed[y, x].mean() > 0.9
+    assert not changed[:40].any()
+    assert not np.array_equal(seen["detailed"], seen["of two photos"])
