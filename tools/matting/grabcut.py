@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tools.contracts import CutOut, Face, RGBAImage, RGBImage
 from tools.matting.cameo import cameo
+from tools.matting.edge import PURE, run_on
 from tools.matting.head import FACE, Head, eyes, grid, upright
 from tools.matting.quality import faults, frontal
 
@@ -21,9 +22,6 @@ SMOOTHING = 3.5
 
 INSET = 0.012
 """How far the edge is drawn in, where hair and backdrop have mixed; in heights of the face."""
-
-PURE = 0.9
-"""Share of head from which a pixel keeps its own colour."""
 
 log = logging.getLogger(__name__)
 
@@ -100,15 +98,5 @@ def _cut(image: RGBImage, head: Head, outline: NDArray[np.float32]) -> RGBAImage
     # A blurred edge rises by 1 over sqrt(2 pi) deviations: this makes distance to it, in photo pixels.
     inside = (share - 0.5) * SMOOTHING * math.sqrt(2 * math.pi) * head.scale
     window[..., 3] = np.round(255 * np.clip(inside - INSET * FACE * head.scale + 0.5, 0, 1))
-    _spread(window, share > PURE, share > 0)
+    run_on(window, share > PURE, share > 0)
     return cut
-
-
-def _spread(pixels: RGBAImage, pure: NDArray[np.bool_], over: NDArray[np.bool_]) -> None:
-    """Give every pixel of ``over`` the colour of the nearest pure one."""
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~pure).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    colours = np.zeros((nearest.max() + 1, 3), np.uint8)
-    colours[nearest[pure]] = pixels[pure, :3]
-    pixels[over, :3] = colours[nearest[over]]
