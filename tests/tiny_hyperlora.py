@@ -1,4 +1,4 @@
-"""A HyperLoRA of a few thousand random weights for ``tiny_sdxl``, in the published layout with its sizes, and a CLIP."""
+"""A HyperLoRA of a few thousand random weights for ``tiny_sdxl``, as published but for its sizes, and a CLIP."""
 
 from __future__ import annotations
 
