@@ -197,11 +197,12 @@ def animate(state: State, context: Context, tools: Tools) -> Update:
 
 @node("Scoring the video")
 def score_video(state: State, context: Context, tools: Tools) -> Update:
-    recipe = context.recipe
+    recipe, first = context.recipe, chosen_candidate(state)
     scored = tools.call(
         ScoreVideo(
             reference=_reference(state),
             clip=state["clip"],
+            first_frame=first["image"] if first else None,
             fps=recipe.fps,
             samples=min(recipe.video_samples, recipe.frames),
             title=context.request.prompt,
@@ -215,6 +216,7 @@ def score_video(state: State, context: Context, tools: Tools) -> Update:
         bytes=scored.bytes,
         seconds=scored.seconds,
         score=scored.score.model_dump(),
+        whole=scored.whole.model_dump(),
     )
     update = _judge_repair(state, video)
     window = _next_window(

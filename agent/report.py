@@ -131,6 +131,15 @@ class Point(Part):
     similarity: Similarity | None = Field(description="null where no face was found")
 
 
+class WholeClip(Part):
+    """What can go wrong with a clip as a whole; on frames made eight times smaller."""
+
+    first_frame_distance: float | None = Field(description="mean difference of frame 0 from the first frame, if any")
+    flash: float = Field(ge=0, description="greatest change of brightness between two frames of the first second")
+    colour_drift: float = Field(ge=0, description="between the mean colours of the first and the last 8 frames")
+    motion: float = Field(ge=0, description="mean difference of one frame from the next")
+
+
 class VideoFacts(Part):
     """The delivered video and its identity scores, made on the file as delivered."""
 
@@ -147,6 +156,7 @@ class VideoFacts(Part):
     p10: Similarity | None = Field(description="10th percentile of the similarity; faceless frames are left out")
     drift: float | None = Field(description="similarity of the first scored frame less identity_skip")
     points: list[Point]
+    whole: WholeClip = Field(description="of the whole clip, whoever is in it; in grey levels of 0 to 255")
     passed: bool = Field(description="identity_skip and p10 reach the recogniser's thresholds for a video")
 
 

@@ -14,6 +14,10 @@ from tools.framing import reframed
 from tools.pools.calls import RecogniserFacts, SeenFace, VideoScore
 from tools.registry import BackendCapability, Options
 
+FARTHEST_FIRST_FRAME, BRIGHTEST_FLASH, MOST_COLOUR_DRIFT, LEAST_MOTION = 25.0, 12.0, 30.0, 0.1
+"""In grey levels, beyond which a video carries a warning. Five videos of the preview lie at 1.2, 0.1 to 0.2, 1 to 6 and
+0.2 to 4; on those of models the limits were not tried."""
+
 LOWEST_FACE_RATE = 0.5
 """Share of scored frames with a face below which a video carries a warning."""
 
@@ -69,7 +73,7 @@ def warnings_of(state: State) -> list[str]:
     """What the caller must know, in plain sentences: the gate, what was loosened, the planner's notes, the video."""
     verdict = state.get("verdict")
     gate = [verdict["warning"]] if verdict and verdict["warning"] else []
-    return [*gate, *_loosened(state), *state["plan"]["notes"], *_video_warnings(state)]
+    return [*gate, *_loosened(state), *state["plan"]["notes"], *_video_warnings(state), *_clip_warnings(state)]
 
 
 def _loosened(state: State) -> list[str]:
@@ -97,6 +101,18 @@ def _video_warnings(state: State) -> list[str]:
     if score.face_rate < LOWEST_FACE_RATE:
         warnings.append(f"A face was found in only {score.face_rate:.0%} of the scored frames.")
     return warnings
+
+
+def _clip_warnings(state: State) -> list[str]:
+    whole = state["video"]["whole"]
+    warnings = {
+        "The video does not begin with the first frame that passed the gate.": (whole["first_frame_distance"] or 0)
+        > FARTHEST_FIRST_FRAME,
+        "The video flashes in its first second.": whole["flash"] > BRIGHTEST_FLASH,
+        "The colours of the video drift from its beginning to its end.": whole["colour_drift"] > MOST_COLOUR_DRIFT,
+        "Hardly anything moves in the video.": whole["motion"] < LEAST_MOTION,
+    }
+    return [warning for warning, wrong in warnings.items() if wrong]
 
 
 def _backends(context: Context) -> dict[str, str]:
@@ -206,6 +222,7 @@ def _video(state: State, context: Context) -> report.VideoFacts:
         face_rate=score.face_rate,
         p10=score.p10,
         drift=score.drift,
+        whole=report.WholeClip.model_validate(video["whole"]),
         points=[report.Point(**point.model_dump()) for point in score.points],
         passed=(score.identity_skip or 0) >= limits.video_mean and (score.p10 or 0) >= limits.video_p10,
     )

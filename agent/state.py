@@ -64,13 +64,14 @@ class Verdict(TypedDict):
 
 
 class Video(TypedDict):
-    """The accepted clip and the file as delivered. ``score`` is a dumped ``VideoScore``."""
+    """The accepted clip and the file as delivered: a dumped ``VideoScore`` and ``WholeClip``."""
 
     clip: str
     file: str
     bytes: int
     seconds: float
     score: JSON
+    whole: JSON
 
 
 class Repair(TypedDict):

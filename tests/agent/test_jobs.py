@@ -61,7 +61,7 @@ def test_a_job_ends_with_a_video_and_everything_that_belongs_to_it(engine, tmp_p
     assert (facts.frames, facts.fps) == (41, 16)
     assert view.result.first_frame_similarity == pytest.approx(0.9, abs=0.01)
     assert view.result.attempts == 1
-    assert view.result.warnings == []
+    assert view.result.warnings == ["Hardly anything moves in the video."]
 
 
 def test_a_failing_first_frame_is_reseeded_once_then_revised(engine):
@@ -117,6 +117,15 @@ def test_attempts_spent_fails_with_the_best_first_frame_where_the_caller_chose_s
     best = Path(view.error.attachments["best_first_frame"])
     assert best.is_file()
     assert str(best) in view.error.message
+
+
+def test_a_video_in_which_nothing_moves_says_so(engine):
+    """The projector of the tests shows its first frame from beginning to end."""
+    view = run(engine, "similarity=0.9")
+    whole = report_of(view)["video"]["whole"]
+    assert whole["motion"] < 0.1
+    assert whole["first_frame_distance"] < 5
+    assert "Hardly anything moves in the video." in view.result.warnings
 
 
 def test_drifted_frames_are_repaired_and_the_report_shows_before_and_after(engine):

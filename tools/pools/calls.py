@@ -195,15 +195,28 @@ class VideoScore(Message):
     points: list[FramePoint]
 
 
+class WholeClip(Message):
+    """``tools.clip_checks.ClipChecks``, where each field is told; in grey levels of 0 to 255."""
+
+    first_frame_distance: float | None
+    flash: float
+    colour_drift: float
+    motion: float
+
+
 class ScoreVideoReply(Message):
     video: ArtifactId
     bytes: int
     seconds: float
     score: VideoScore
+    whole: WholeClip
 
 
 class ScoreVideo(Request):
-    """Encode the clip as it will be delivered, read it back and score ``samples`` frames of it, evenly spread."""
+    """Encode the clip as it will be delivered, read it back and score ``samples`` frames of it, evenly spread.
+
+    ``first_frame`` is what the clip was made from, where it was.
+    """
 
     operation: ClassVar[str] = "score_video"
     queue: ClassVar[Queue] = "quick"
@@ -211,6 +224,7 @@ class ScoreVideo(Request):
 
     reference: ReferencePhoto
     clip: ArtifactId
+    first_frame: ArtifactId | None = None
     fps: int
     samples: int
     title: str

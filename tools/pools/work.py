@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
 from tools import media, registry
+from tools.clip_checks import check_clip
 from tools.contact_sheet import Tile, contact_sheet, jpeg_under
 from tools.contracts import (
     ClipSpec,
@@ -185,7 +188,13 @@ def score_video(request: calls.ScoreVideo, bench: Bench) -> calls.ScoreVideoRepl
         bytes=bench.artifacts.path(file).stat().st_size,
         seconds=facts.frames / request.fps,
         score=summarise(points),
+        whole=_whole_clip(request, bench.artifacts.path(file), bench),
     )
+
+
+def _whole_clip(request: calls.ScoreVideo, file: Path, bench: Bench) -> calls.WholeClip:
+    first = media.read_image(bench.artifacts.read(request.first_frame)) if request.first_frame else None
+    return calls.WholeClip(**asdict(check_clip(media.read_clip(file), request.fps, first)))
 
 
 def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairReply:
