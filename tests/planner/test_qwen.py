@@ -489,7 +489,7 @@ def test_a_model_in_a_worker_is_asked_the_same(stub: Stub) -> None:
     decoupled(stub)
     assert (plan.planner, plan.spatial_prompt) == ("qwen", SPATIAL)
     assert [request.messages for request in worker.requests] == [body["messages"] for body in stub.bodies]
-    assert {(request.model, request.backend) for request in worker.requests} == {("/models/qwen", "qwen")}
+    assert {(request.model, request.backend.name) for request in worker.requests} == {("/models/qwen", "qwen")}
     assert [request.seconds for request in worker.requests] == [60, 55]
 
 
