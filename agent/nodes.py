@@ -18,6 +18,7 @@ from agent.reporting import chosen_candidate, temporal_prompt
 from agent.requests import Photo
 from agent.seeds import derive_seed
 from agent.state import Attempt, Candidate, NextBatch, Painted, Repair, State, Timing, Video
+from tools.errors import SteadfaceError
 from tools.pools.calls import (
     Animate,
     ClipReply,
@@ -106,6 +107,9 @@ def generate_first_frames(state: State, context: Context, tools: Tools) -> Updat
             backend=recipe.backend("first_frame"),
             detailer=recipe.backend("face_detail") if recipe.face_detail and recipe.detail_strength else None,
             detail_strength=recipe.detail_strength,
+            video=recipe.backend("video"),
+            frames=recipe.frames,
+            fps=recipe.fps,
         ),
         PaintReply,
     )
@@ -227,28 +231,30 @@ def score_video(state: State, context: Context, tools: Tools) -> Update:
 
 @node("Repairing identity")
 def repair_identity(state: State, context: Context, tools: Tools) -> Update:
+    """A repair that fails leaves the clip as it was, and the report says why."""
     recipe, window, first = context.recipe, state["window"], chosen_candidate(state)
     assert window is not None
-    reply = tools.call(
-        RepairWindow(
-            job_id=context.job_id,
-            clip=state["video"]["clip"],
-            first=window["first"],
-            last=window["last"],
-            keyframes=window["keyframes"],
-            drifted=[window["drifted"]],
-            references=_references(state),
-            prompt=temporal_prompt(state),
-            spatial_prompt=_attempt_of(state, first)["spatial_prompt"] if first else _plan(state).spatial_prompt,
-            strength=recipe.repair_strength,
-            seed=derive_seed(context.request.seed, "repair", len(state.get("repairs", []))),
-            fps=recipe.fps,
-            backend=recipe.backend("video"),
-            face_detail=recipe.backend("face_detail"),
-        ),
-        RepairReply,
+    request = RepairWindow(
+        job_id=context.job_id,
+        clip=state["video"]["clip"],
+        first=window["first"],
+        last=window["last"],
+        keyframes=window["keyframes"],
+        drifted=[window["drifted"]],
+        references=_references(state),
+        prompt=temporal_prompt(state),
+        spatial_prompt=_attempt_of(state, first)["spatial_prompt"] if first else _plan(state).spatial_prompt,
+        strength=recipe.repair_strength,
+        seed=derive_seed(context.request.seed, "repair", len(state.get("repairs", []))),
+        fps=recipe.fps,
+        backend=recipe.backend("video"),
+        face_detail=recipe.backend("face_detail"),
     )
-    return {"clip": reply.clip}
+    try:
+        return {"clip": tools.call(request, RepairReply).clip}
+    except SteadfaceError as error:
+        tools.notes.append(f"Frames {request.first} to {request.last} drift and could not be repaired: {error}")
+        return {"clip": request.clip}
 
 
 @node("Delivering")

@@ -112,6 +112,9 @@ class Studio:
                 width=recipe.width,
                 height=recipe.height,
                 backend=recipe.backend("first_frame"),
+                video=recipe.backend("video"),
+                frames=recipe.frames,
+                fps=recipe.fps,
             ),
             PaintReply,
         )

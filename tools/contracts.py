@@ -234,6 +234,10 @@ class VideoGenerator(Protocol):
     needs: frozenset[str]
     takes_keyframes: bool
 
+    def check(self, clip: ClipSpec) -> None:
+        """``InputError``, with what would do, for a clip that it cannot make; asked before anything is painted."""
+        ...
+
     def generate(self, prompt: str, clip: ClipSpec, given: Given, seed: int, report: Progress) -> Frames:
         """Exactly ``clip.frames`` frames of ``clip.size``.
 

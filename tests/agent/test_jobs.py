@@ -138,6 +138,14 @@ def test_drifted_frames_are_repaired_and_the_report_shows_before_and_after(engin
     assert damaged.result.identity_skip < 0.8
 
 
+def test_a_repair_that_fails_leaves_the_video_as_it_was_and_says_so(engine):
+    view = run(engine, "similarity=0.9 damage=15-25 repair=never")
+    report = report_of(view)
+    assert view.status == "completed"
+    assert [note for note in report["events"] if "drift and could not be repaired: The detailer is out" in note]
+    assert [repair["accepted"] for repair in report["repairs"]] == [False]
+
+
 def test_a_repair_that_makes_it_worse_is_refused(engine):
     view = run(engine, "similarity=0.9 damage=15-25 repair=0.0")
     (repair,) = report_of(view)["repairs"]

@@ -10,7 +10,8 @@ Words in the prompt steer a job (``PaintFirstFrames`` reads the spatial prompt, 
     score=0.1        of the detector                          paint=2      seconds that painting takes
     video=2          seconds that the video takes             crash=once   the worker dies in the middle of the video,
     damage=20-40     frames that show the face at 0.1                      ``always`` for each time
-    repair=0.05      similarity that the detailer reaches     photos       similarity is a tenth of the photos given
+    repair=0.05      similarity that the detailer reaches,    photos       similarity is a tenth of the photos
+                     ``never`` where it fails                              that were given
 
 `` then `` parts the attempts: "similarity=0.3 then yaw=60 then similarity=0.9" fails twice and passes. The planner
 ``instant`` hands the words on untouched; another planner may drop them.
@@ -44,6 +45,7 @@ from tools.contracts import (
     Size,
     Thresholds,
 )
+from tools.errors import BackendError, InputError
 from tools.framing import framing_of
 
 MEMORY = "INSTANT_MEMORY"
@@ -199,6 +201,8 @@ class Detailer:
         report: Progress,
     ) -> list[RGBImage]:
         report(0, len(frames), "repainting faces")
+        if "repair=never" in prompt:
+            raise BackendError("The detailer is out of paint.")
         return [
             _marked(frame, replace(read_mark(frame), similarity=_number(prompt, "repair", 0.9))) for frame in frames
         ]
@@ -209,6 +213,10 @@ class Projector:
 
     needs = frozenset({"first_frame"})
     takes_keyframes = True
+
+    def check(self, clip: ClipSpec) -> None:
+        if clip.fps == 13:
+            raise InputError("The projector is superstitious; ask for another number of frames a second than 13.")
 
     def generate(self, prompt: str, clip: ClipSpec, given: Given, seed: int, report: Progress) -> Iterator[RGBImage]:
         begin, end = _damage(prompt) if len(given.frames) == 1 else (0, -1)

@@ -80,11 +80,22 @@ def test_faceless_frames_are_skipped_or_counted_zero():
 
 def test_a_first_frame_carries_how_it_was_made(bench, reference):
     asked = calls.PaintFirstFrames(
-        references=[reference], prompt="similarity=0.7", seeds=[3, 4], width=256, height=144, backend="instant"
-    )
+        references=[reference], prompt="similarity=0.7", seeds=[3, 4], width=256, height=144, backend="instant",
+        video="instant", frames=FRAMES, fps=16,
+    )  # fmt: skip
     images = paint_first_frames(asked, bench).images
     notes = Image.open(BytesIO(bench.artifacts.read(images[1]))).text
     assert (notes["steadface:prompt"], notes["steadface:seed"]) == ("similarity=0.7", "4")
+
+
+def test_nothing_is_painted_for_a_video_that_cannot_be_made(bench, reference, instant, monkeypatch):
+    monkeypatch.setattr(instant.Painter, "generate", lambda *_: pytest.fail("it painted"))
+    asked = calls.PaintFirstFrames(
+        references=[reference], prompt="", seeds=[1], width=256, height=144, backend="instant", video="instant",
+        frames=FRAMES, fps=13,
+    )  # fmt: skip
+    with pytest.raises(InputError, match="another number of frames a second than 13"):
+        paint_first_frames(asked, bench)
 
 
 def test_in_a_further_photo_the_face_most_like_the_persons_is_taken(bench, reference, instant, monkeypatch):
@@ -107,7 +118,7 @@ def test_first_frames_go_through_the_detailer_each_with_its_own_seed(bench, refe
     monkeypatch.setattr(instant.Detailer, "detail", noted)
     asked = calls.PaintFirstFrames(
         references=[reference], prompt="similarity=0.3 faces=2 repair=0.8", seeds=[3, 4], width=256, height=144,
-        backend="instant", detailer="instant", detail_strength=0.4,
+        backend="instant", detailer="instant", detail_strength=0.4, video="instant", frames=FRAMES, fps=16,
     )  # fmt: skip
     told = []
     bench.report = lambda done, total, message: told.append((done, total))

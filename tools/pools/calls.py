@@ -103,7 +103,10 @@ class PaintReply(Message):
 
 
 class PaintFirstFrames(Request):
-    """One image for each seed. With a ``detailer`` their faces are then painted again, the person's as the person."""
+    """One image for each seed. With a ``detailer`` their faces are then painted again, the person's as the person.
+
+    ``video``, ``frames`` and ``fps`` are of the clip that is to follow: nothing is painted where it cannot be made.
+    """
 
     operation: ClassVar[str] = "paint_first_frames"
     queue: ClassVar[Queue] = "render"
@@ -117,6 +120,9 @@ class PaintFirstFrames(Request):
     backend: Backend
     detailer: Backend | None = None
     detail_strength: float = Field(0.5, ge=0, le=1)
+    video: Backend
+    frames: int
+    fps: int
 
 
 class ImageScore(Message):

@@ -92,8 +92,9 @@ def _alike(faces: Sequence[Face], like: calls.ReferencePhoto, analyzer: FaceAnal
 
 
 def paint_first_frames(request: calls.PaintFirstFrames, bench: Bench) -> calls.PaintReply:
-    generator = bench.backend("first_frame", request.backend)
     size = Size(request.width, request.height)
+    bench.backend("video", request.video).check(ClipSpec(size, request.frames, request.fps))
+    generator = bench.backend("first_frame", request.backend)
     references = _references(request.references, bench)
     phases = 2 if request.detailer else 1
     report = _phase(bench.report, 0, phases)

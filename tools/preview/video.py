@@ -19,6 +19,9 @@ class PreviewVideo:
     needs = frozenset({"first_frame", "reference"})
     takes_keyframes = False
 
+    def check(self, clip: ClipSpec) -> None:
+        """There is no clip that it cannot make."""
+
     def generate(self, prompt: str, clip: ClipSpec, given: Given, seed: int, report: Progress) -> Iterator[RGBImage]:
         report(0, clip.frames, "Painting the scene")
         motion = motion_of(prompt)

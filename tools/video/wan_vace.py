@@ -54,6 +54,10 @@ class _VaceVideo:
     def __post_init__(self) -> None:
         whole_folder(self.model)
 
+    def check(self, clip: ClipSpec) -> None:
+        """``InputError``, with what would do, where the model was not trained on such clips."""
+        refuse_untrained(clip)
+
     def _make(
         self, prompt: str, clip: ClipSpec, conditions: dict[str, Any], masks: MaskTable, seed: int, report: Progress
     ) -> Iterator[RGBImage]:
