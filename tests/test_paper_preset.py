@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_hyperlora import TINY, save_tiny_clip, save_tiny_hyperlora
 from tiny_insightface import draw_face, plain_photo, save_tiny_pack
 from tiny_sdxl import save_tiny_sdxl
@@ -18,7 +22,7 @@ from agent.intent import prepare
 from agent.jobs import JobEngine
 from agent.settings import Settings, load_settings
 from agent.views import JobView
-from tools import media
+from tools import media, sdxl
 from tools.contracts import Box, RGBImage
 
 FACE = Box(200, 200, 240, 240)
@@ -130,6 +134,30 @@ def test_the_detailer_and_further_photos_change_the_first_frame(engine: JobEngin
     assert changed[y, x].mean() > 0.9
     assert not changed[:40].any()
     assert not np.array_equal(seen["detailed"], seen["of two photos"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_command_writes_the_person_of_photos_as_a_lora_for_any_sdxl_pipeline(
+    settings: Settings, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    photos = [photo(tmp_path, "me.png"), photo(tmp_path, "beside.png", seed=1)]
+    command = [
+        sys.executable,
+        "server.py",
+        "hyperlora",
+        "encode",
+        *map(str, photos),
+        "-o",
+        str(tmp_path / "me.safetensors"),
+    ]
+    done = subprocess.run(command, env=os.environ | {"STEADFACE_FACES": "arcface"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 'Begin the prompt with "fcsks fxhks fhyks"' in done.stdout
+    assert "CC BY-NC 4.0" in done.stdout
+    pipe = sdxl.load(checkpoints["STEADFACE_SDXL"], torch.device("cpu")).pipe
+    pipe.load_lora_weights(tmp_path, weight_name="me.safetensors", adapter_name="me")
+    assert pipe.get_active_adapters() == ["me"]
 
 
 @pytest.mark.slow
