@@ -38,7 +38,10 @@ def encode(
         reply = call(EncodeIdentity(references=looked.references, backend=Backend(name=backend)), EncodedReply)
     finally:
         pool.close()
-    shutil.copyfile(artifacts.path(reply.lora), out)
+    try:
+        shutil.copyfile(artifacts.path(reply.lora), out)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written ({error.strerror}); choose another with --out.") from error
     return reply.usage
 
 

@@ -15,8 +15,10 @@ from math import lcm
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
+from numpy.typing import NDArray
 
 from tools.contracts import Progress, Reference
 from tools.errors import BackendError, InputError, Unavailable
@@ -256,6 +258,15 @@ def enough_memory() -> Iterator[None]:
         raise BackendError(
             "The GPU has too little memory for this picture; ask for fewer candidates or a smaller size."
         ) from error
+
+
+def expect_finite(painted: NDArray[np.float32]) -> None:
+    """Tell a model that overflowed, as some do in half precision; shown, its picture would be black."""
+    if not np.isfinite(painted).all():
+        raise BackendError(
+            "SDXL's numbers overflowed, and the picture would be black; set STEADFACE_SDXL_PRECISION to bfloat16 or "
+            "float32, or use a checkpoint whose VAE is made for half precision."
+        )
 
 
 def _chunks(tokenizer: Any, text: str) -> torch.Tensor:  # noqa: ANN401 - either tokenizer of the pipeline

@@ -10,7 +10,7 @@ from tiny_sdxl import save_tiny_sdxl
 
 from tools import sdxl
 from tools.contracts import Box, CutOut, Face, Reference
-from tools.errors import Cancelled
+from tools.errors import BackendError, Cancelled
 from tools.face_detail import geometry
 from tools.face_detail.detailer import SdxlDetailer
 from tools.face_detail.geometry import spot_of
@@ -218,6 +218,14 @@ def test_it_stops_at_the_step_at_which_it_is_cancelled(painting):
     with pytest.raises(Cancelled):
         painting([picture()], [[LEFT, RIGHT]], report=report)
     assert told == list(range(1, 14))
+
+
+def test_numbers_that_overflow_are_told_and_never_laid_into_the_frame(new_detailer):
+    worker = new_detailer()
+    with torch.no_grad():
+        worker._painter.pipe.vae.decoder.conv_out.bias.fill_(torch.nan)
+    with pytest.raises(BackendError, match="the picture would be black"):
+        worker.detail([picture()], [[face(LEFT)]], [reference()], "", 0.5, 7, lambda *_: None)
 
 
 def test_the_noise_is_the_first_draw_of_the_seed(new_detailer):

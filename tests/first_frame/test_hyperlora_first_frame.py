@@ -7,7 +7,7 @@ from green_faces import GreenFaces, photo_of, reference_of
 
 from tools import sdxl
 from tools.contracts import Box, Size
-from tools.errors import Cancelled
+from tools.errors import BackendError, Cancelled
 from tools.first_frame.hyperlora.backend import HyperLoraFirstFrame
 from tools.first_frame.hyperlora.checkpoint import load_network
 from tools.first_frame.hyperlora.clip import PictureEncoder
@@ -93,6 +93,13 @@ def test_half_precision_paints_nearly_the_same(painter, identities, tiny_sdxl_fo
     (near,) = HyperLoraFirstFrame(halved, identities).generate([ONE], PROMPT, [1], SIZE, quiet)
     (full,) = painter.generate([ONE], PROMPT, [1], SIZE, quiet)
     assert 0 < np.abs(near.astype(int) - full).mean() < 2
+
+
+def test_numbers_that_overflow_are_told_and_never_shown_as_black(painter):
+    with torch.no_grad():
+        painter.painter.pipe.vae.decoder.conv_out.bias.fill_(torch.nan)
+    with pytest.raises(BackendError, match="set STEADFACE_SDXL_PRECISION to bfloat16 or float32"):
+        painter.generate([ONE], PROMPT, [1], SIZE, quiet)
 
 
 def test_any_even_size_is_painted_exactly(painter):

@@ -125,6 +125,7 @@ class SdxlDetailer:
                 output_type="np",
                 callback_on_step_end=ended,
             ).images[0]
+        sdxl.expect_finite(painted)
         picture = Image.fromarray((painted * 255).astype(np.uint8))
         return np.asarray(picture.resize(spot.crop.size, Image.Resampling.LANCZOS))
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from PIL import Image
+from numpy.typing import NDArray
 from pydantic import Field
 
 from tools import sdxl
@@ -37,7 +37,7 @@ class HyperLoraFirstFrame:
         with sdxl.enough_memory(), self.painter.wearing(identity, self.identity_strength):
             report(0, self.steps, "Painting the first frames")
             canvas = _whole_steps(size, self.painter.multiple)
-            painted: list[Image.Image] = self.painter.pipe(
+            painted: NDArray[np.float32] = self.painter.pipe(
                 **self.painter.encode(identity.prompt(prompt), self.negative_prompt).arguments(),
                 num_images_per_prompt=len(seeds),
                 width=canvas.width,
@@ -45,9 +45,11 @@ class HyperLoraFirstFrame:
                 num_inference_steps=self.steps,
                 guidance_scale=self.guidance,
                 generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+                output_type="np",
                 callback_on_step_end=self.painter.each_step(report, self.steps, "Painting the first frames"),
             ).images
-        return [_middle(np.asarray(image), size) for image in painted]
+        sdxl.expect_finite(painted)
+        return [_middle(image, size) for image in np.rint(painted * 255).astype(np.uint8)]
 
 
 def hyperlora_first_frame(
