@@ -44,6 +44,11 @@ def test_one_worker_serves_every_call_of_a_queue(call):
     assert call(Work()).reply.pid == call(Work()).reply.pid != os.getpid()
 
 
+def test_what_a_tool_notes_comes_once_and_with_its_own_call(call):
+    assert call(Work(steps=3, sentence="Half as large.")).notes == ("Half as large.",)
+    assert call(Work()).notes == ()
+
+
 def test_what_a_library_prints_goes_to_the_log(call):
     call(Babble(steps=3))
     assert "noise from C" in call.log("render")

@@ -95,12 +95,13 @@ class _Seat:
         begun = time.monotonic()
         self._turns.take(cancelled)
         try:
-            reply, notes = self._ask_twice(request, key, report, cancelled)
+            answer, notes = self._ask_twice(request, key, report, cancelled)
         except BaseException:
             self._leave()
             raise
         self._turns.give_back()
-        return Done(request.reply.model_validate_json(reply), time.monotonic() - begun, notes)
+        reply = request.reply.model_validate_json(answer.reply)
+        return Done(reply, time.monotonic() - begun, (*notes, *answer.notes))
 
     def warm(self) -> None:
         self._living_process()
@@ -116,8 +117,8 @@ class _Seat:
 
     def _ask_twice(
         self, request: Request, key: CallKey, report: Progress, cancelled: threading.Event
-    ) -> tuple[str, tuple[str, ...]]:
-        """The reply's JSON, and what there is to note; a worker that dies is replaced, and asked again once."""
+    ) -> tuple[wire.Answered, tuple[str, ...]]:
+        """The answer, and what there is to note of the worker: one that dies is replaced, and asked again once."""
         try:
             return self._ask(request, key, report, cancelled), ()
         except Died as death:
@@ -134,7 +135,7 @@ class _Seat:
                 f"the details are in {log_path(self._root, self._name)}"
             ) from death
 
-    def _ask(self, request: Request, key: CallKey, report: Progress, cancelled: threading.Event) -> str:
+    def _ask(self, request: Request, key: CallKey, report: Progress, cancelled: threading.Event) -> wire.Answered:
         process = self._living_process()
         number = self._working_on = next(self._numbers)
         process.say(wire.Call(number=number, key=key, operation=request.operation, request=request.model_dump_json()))
@@ -147,7 +148,7 @@ class _Seat:
                         report(news.done, news.total, news.message)
                     case wire.Answered(number=about) as answer if about == number:
                         self._working_on = None
-                        return answer.reply
+                        return answer
                     case wire.Failed(number=about) as failed if about == number:
                         self._working_on = None
                         raise wire.error_of(failed)

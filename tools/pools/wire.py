@@ -43,11 +43,12 @@ class Reported(Message):
 
 
 class Answered(Message):
-    """``reply`` is the JSON of the request's reply type."""
+    """``reply`` is the JSON of the request's reply type, ``notes`` are sentences for the report."""
 
     say: Literal["answered"] = "answered"
     number: int
     reply: str
+    notes: tuple[str, ...] = ()
 
 
 class Failed(Message):

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from tools.artifacts import Artifacts, room_on_disk
 from tools.errors import BackendError, Cancelled, SteadfaceError
+from tools.notes import noted
 from tools.pools import wire
 from tools.pools.bench import Bench, Operation, request_type
 from tools.pools.calls import Message
@@ -61,7 +62,9 @@ class Worker:
         while True:
             call = self._calls.get()
             try:
-                self._say(wire.Answered(number=call.number, reply=self._reply(call)))
+                with noted() as notes:
+                    reply = self._reply(call)
+                self._say(wire.Answered(number=call.number, reply=reply, notes=tuple(notes)))
             except (SteadfaceError, Cancelled) as error:
                 self._say(wire.failure(call.number, error))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tools import errors
+from tools.notes import note
 from tools.pools.calls import ArtifactId, Backend, Message, Request
 
 
@@ -21,7 +22,7 @@ class Worked(Message):
 
 
 class Work(Request):
-    """Report ``steps`` times, ``pause`` seconds apart."""
+    """Report ``steps`` times, ``pause`` seconds apart, and note ``sentence`` each time."""
 
     operation: ClassVar[str] = "work"
     queue: ClassVar[str] = "render"
@@ -29,6 +30,7 @@ class Work(Request):
 
     steps: int = 1
     pause: float = 0.0
+    sentence: str | None = None
 
 
 class QuickWork(Work):
@@ -100,6 +102,8 @@ def work(request: Work, bench):
     begun = time.time()
     for step in range(request.steps):
         bench.report(step + 1, request.steps, f"step {step + 1}")
+        if request.sentence:
+            note(request.sentence)
         time.sleep(request.pause)
     return Worked(pid=os.getpid(), begun=begun, ended=time.time())
 
