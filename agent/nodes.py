@@ -34,6 +34,7 @@ from tools.pools.calls import (
     ScoreVideo,
     ScoreVideoReply,
     VideoScore,
+    WindowFit,
 )
 
 Update = dict[str, Any]
@@ -240,7 +241,7 @@ def repair_identity(state: State, context: Context, tools: Tools) -> Update:
         first=window["first"],
         last=window["last"],
         keyframes=window["keyframes"],
-        drifted=[window["drifted"]],
+        drifted=window["drifted"],
         references=_references(state),
         prompt=temporal_prompt(state),
         spatial_prompt=_attempt_of(state, first)["spatial_prompt"] if first else _plan(state).spatial_prompt,
@@ -251,10 +252,12 @@ def repair_identity(state: State, context: Context, tools: Tools) -> Update:
         face_detail=recipe.backend("face_detail"),
     )
     try:
-        return {"clip": tools.call(request, RepairReply).clip}
+        reply = tools.call(request, RepairReply)
     except SteadfaceError as error:
-        tools.notes.append(f"Frames {request.first} to {request.last} drift and could not be repaired: {error}")
-        return {"clip": request.clip}
+        begin, end = request.drifted
+        tools.notes.append(f"Frames {begin} to {end} drift and could not be repaired: {error}")
+        return {"clip": request.clip, "fit": None}
+    return {"clip": reply.clip, "fit": reply.fit.model_dump()}
 
 
 @node("Delivering")
@@ -281,21 +284,32 @@ def _diagnosis(candidates: list[Candidate], rule: gate.Rule) -> dict[str, str] |
 
 
 def _judge_repair(state: State, video: Video) -> Update:
-    """Accept a repaired clip only where the whole curve improved; the first score of a clip has nothing to compare."""
+    """Take a repaired clip only where it is the better one; the first score of a clip has nothing to compare."""
     window = state.get("window")
     if not window:
         return {"video": video, "repairs": []}
     before, after = (VideoScore.model_validate(each["score"]) for each in (state["video"], video))
-    accepted = (after.identity_skip or 0) > (before.identity_skip or 0) and after.face_rate >= before.face_rate
+    fit = WindowFit.model_validate(state["fit"]) if state["fit"] else None
+    objection = repair.objection(before, after, fit) if fit else "It failed."
     record = Repair(
         first=window["first"],
         last=window["last"],
         keyframes=list(window["keyframes"]),
+        drifted=list(window["drifted"]),
         before=before.identity_skip,
         after=after.identity_skip,
-        accepted=accepted,
+        curve_before=_curve(before, window),
+        curve_after=_curve(after, window),
+        fit=state["fit"],
+        accepted=objection is None,
+        objection=objection,
     )
-    return {"video": video if accepted else state["video"], "repairs": [record]}
+    return {"video": state["video"] if objection else video, "repairs": [record]}
+
+
+def _curve(score: VideoScore, window: dict[str, Any]) -> list[dict[str, Any]]:
+    points = [point for point in score.points if window["first"] <= point.frame <= window["last"]]
+    return [point.model_dump(include={"frame", "similarity"}) for point in points]
 
 
 def _next_window(state: State, context: Context, video: Video, rounds: int) -> repair.Window | None:

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from agent.planner.protocol import Cause
 from tools.contracts import Framing, Presentation
-from tools.pools.calls import ArtifactId, RecogniserFacts, SeenFace
+from tools.pools.calls import ArtifactId, RecogniserFacts, SeenFace, WindowFit
 from tools.registry import Options
 
 SKETCH_NOTICE = (
@@ -163,12 +163,17 @@ class VideoFacts(Part):
 class Repair(Part):
     """One window of drifted frames that was made again."""
 
-    first: int = Field(ge=0, description="first frame of the window")
-    last: int = Field(ge=0, description="last frame of the window, inclusive")
+    first: int = Field(ge=0, description="first frame of the window, still the person")
+    last: int = Field(ge=0, description="last frame of the window, inclusive; it may lie beyond the clip")
     keyframes: list[int] = Field(description="frames of the window that were corrected first")
+    drifted: tuple[int, int] = Field(description="first and last frame that the window was to replace")
     before: Similarity | None = Field(description="identity_skip of the clip without it")
     after: Similarity | None = Field(description="identity_skip of the clip with it")
+    curve_before: list[Point] = Field(description="the scored frames of the window without it")
+    curve_after: list[Point] = Field(description="the scored frames of the window with it")
+    fit: WindowFit | None = Field(description="how it sits in the clip; null where it could not be made")
     accepted: bool
+    objection: str | None = Field(description="a sentence: why it was not taken")
 
 
 class Timing(Part):

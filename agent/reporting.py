@@ -46,7 +46,7 @@ def build_report(
         chosen=_chosen(state),
         gate=_gate(state, context),
         video=_video(state, context),
-        repairs=[report.Repair(**repair) for repair in state.get("repairs", [])],
+        repairs=[report.Repair.model_validate(repair) for repair in state.get("repairs", [])],
         timings=[report.Timing(**timing) for timing in state["timings"]],
         events=[*state["events"], *events],
         warnings=warnings_of(state),
@@ -223,7 +223,7 @@ def _video(state: State, context: Context) -> report.VideoFacts:
         p10=score.p10,
         drift=score.drift,
         whole=report.WholeClip.model_validate(video["whole"]),
-        points=[report.Point(**point.model_dump()) for point in score.points],
+        points=[report.Point(frame=point.frame, similarity=point.similarity) for point in score.points],
         passed=(score.identity_skip or 0) >= limits.video_mean and (score.p10 or 0) >= limits.video_p10,
     )
 

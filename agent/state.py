@@ -75,14 +75,22 @@ class Video(TypedDict):
 
 
 class Repair(TypedDict):
-    """One window regenerated: frames are inclusive; ``before`` and ``after`` are identity_skip."""
+    """One window regenerated: frames are inclusive; ``before`` and ``after`` are identity_skip of the whole clip.
+
+    The curves are of the window's scored frames. ``fit`` is a dumped ``WindowFit``, ``None`` where the repair failed.
+    """
 
     first: int
     last: int
     keyframes: list[int]
+    drifted: list[int]
     before: float | None
     after: float | None
+    curve_before: list[JSON]
+    curve_after: list[JSON]
+    fit: JSON | None
     accepted: bool
+    objection: str | None
 
 
 class Timing(TypedDict):
@@ -106,6 +114,7 @@ class State(TypedDict, total=False):
     clip: str
     takes_keyframes: bool
     window: JSON | None
+    fit: JSON | None
     video: Video
     repairs: Annotated[list[Repair], operator.add]
     timings: Annotated[list[Timing], operator.add]

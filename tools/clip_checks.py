@@ -62,6 +62,11 @@ def check_clip(frames: Frames, fps: int, first_frame: RGBImage | None) -> ClipCh
     )
 
 
+def step_between(a: RGBImage, b: RGBImage) -> float:
+    """The mean difference of two frames."""
+    return _difference(_small(a), _small(b))
+
+
 def _small(image: RGBImage) -> Small:
     height, width = (side // BLOCK * BLOCK for side in image.shape[:2])
     blocks = image[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, 3)

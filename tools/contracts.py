@@ -224,11 +224,17 @@ class Given:
     origin: Origin | None = None
 
 
+KEYFRAME_GROUP = 4
+"""Frames of one latent of a video engine: after frame 0, which has its own, those of a clip come in groups of so many.
+
+A fixed frame among others that are to be painted reaches an engine as a mixture, so whole groups are given."""
+
+
 class VideoGenerator(Protocol):
     """Makes the clip.
 
     ``needs`` holds ``"first_frame"``, ``"reference"`` or both.
-    ``takes_keyframes``: frames other than 0 may be given too, which identity repair needs.
+    ``takes_keyframes``: frames other than 0 may be given too, in whole groups, which identity repair needs.
     """
 
     needs: frozenset[str]

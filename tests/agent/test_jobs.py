@@ -134,6 +134,9 @@ def test_drifted_frames_are_repaired_and_the_report_shows_before_and_after(engin
     (repair,) = report_of(mended)["repairs"]
     assert repair["accepted"]
     assert repair["after"] > repair["before"] + 0.1
+    assert repair["drifted"] == [14, 25]
+    assert min(point["similarity"] for point in repair["curve_before"]) == pytest.approx(0.1, abs=0.01)
+    assert min(point["similarity"] for point in repair["curve_after"]) == pytest.approx(0.9, abs=0.01)
     assert mended.result.identity_skip == pytest.approx(0.9, abs=0.02)
     assert damaged.result.identity_skip < 0.8
 
@@ -143,13 +146,14 @@ def test_a_repair_that_fails_leaves_the_video_as_it_was_and_says_so(engine):
     report = report_of(view)
     assert view.status == "completed"
     assert [note for note in report["events"] if "drift and could not be repaired: The detailer is out" in note]
-    assert [repair["accepted"] for repair in report["repairs"]] == [False]
+    assert [(repair["accepted"], repair["objection"]) for repair in report["repairs"]] == [(False, "It failed.")]
 
 
 def test_a_repair_that_makes_it_worse_is_refused(engine):
     view = run(engine, "similarity=0.9 damage=15-25 repair=0.0")
     (repair,) = report_of(view)["repairs"]
     assert not repair["accepted"]
+    assert repair["objection"] == "The least alike frames became less so."
     assert view.result.identity_skip == pytest.approx(repair["before"])
 
 

@@ -190,12 +190,12 @@ def test_a_repair_splices_back_the_drifted_frames_alone(bench, reference, instan
     bad = instant.picture(replace(instant.Mark(), similarity=0.1), shade=40)
     clip = clip_of(bench, [bad if 10 <= index <= 14 else good for index in range(FRAMES)])
     asked = calls.RepairWindow(
-        job_id="job", clip=clip, first=8, last=16, keyframes=[12], drifted=[(10, 14)], references=[reference],
+        job_id="job", clip=clip, first=8, last=16, keyframes=[12], drifted=(9, 12), references=[reference],
         prompt="", spatial_prompt="repair=0.8", strength=0.4, seed=1, fps=16, backend="instant", face_detail="instant",
     )  # fmt: skip
     before, after = frames_of(bench, clip), frames_of(bench, repair_window(asked, bench).clip)
     changed = [index for index in range(FRAMES) if not np.array_equal(before[index], after[index])]
-    assert changed == [10, 11, 12, 13, 14]
+    assert changed == [9, 10, 11, 12]
     assert instant.read_mark(after[12]).similarity == pytest.approx(0.8)
 
 
@@ -214,7 +214,7 @@ def test_the_detailer_is_given_the_sure_faces_of_a_keyframe_nearest_first(bench,
     clip = clip_of(bench, [instant.picture(instant.Mark(similarity=0.7, faces=3))] * FRAMES)
     monkeypatch.setattr(instant.Detailer, "detail", detail)
     asked = calls.RepairWindow(
-        job_id="job", clip=clip, first=8, last=16, keyframes=[12], drifted=[(10, 14)], references=[reference],
+        job_id="job", clip=clip, first=8, last=16, keyframes=[12], drifted=(9, 12), references=[reference],
         prompt="", spatial_prompt="", strength=0.4, seed=1, fps=16, backend="instant", face_detail="instant",
     )  # fmt: skip
     monkeypatch.setattr(instant.Analyzer, "analyze", found)

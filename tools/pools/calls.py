@@ -184,10 +184,15 @@ class Animate(Request):
 
 
 class FramePoint(Message):
-    """One scored frame of the delivered file; ``similarity`` is ``None`` where no face was found."""
+    """One scored frame of the delivered file; ``similarity`` is ``None`` where no face was found.
+
+    ``yaw`` is in degrees, ``side`` the shorter one of the face box in pixels, each where it is known.
+    """
 
     frame: int
     similarity: float | None
+    yaw: float | None = None
+    side: float | None = None
 
 
 class VideoScore(Message):
@@ -237,14 +242,29 @@ class ScoreVideo(Request):
     comment: str
 
 
+class WindowFit(Message):
+    """How a regenerated window sits in its clip: grey levels as in ``WholeClip``, motion in pixels a frame.
+
+    ``seam`` is the larger step into and out of the window, ``usual_step`` the largest from frame to frame where the
+    clip was left as it was. Both motions are means over the frames spliced in.
+    """
+
+    seam: float
+    usual_step: float
+    motion_before: float
+    motion_after: float
+
+
 class RepairReply(Message):
     clip: ArtifactId
+    fit: WindowFit
 
 
 class RepairWindow(Request):
     """Regenerate frames ``first`` to ``last`` of the clip, between frames that are still the person.
 
-    ``keyframes`` are corrected by the face detailer; only ``drifted`` (inclusive ranges) are spliced back.
+    ``last`` may lie beyond the end of the clip, for a length that the engine can make. ``keyframes`` are corrected by
+    the face detailer; only the frames ``drifted``, inclusive, are spliced back. Those after them are fixed.
     """
 
     operation: ClassVar[str] = "repair_window"
@@ -256,7 +276,7 @@ class RepairWindow(Request):
     first: int
     last: int
     keyframes: list[int]
-    drifted: list[tuple[int, int]]
+    drifted: tuple[int, int]
     references: list[ReferencePhoto]
     prompt: str
     spatial_prompt: str

@@ -27,6 +27,7 @@ from tools.contracts import (
 )
 from tools.errors import BackendError, InputError, Unavailable
 from tools.faces.reference import annotate, choose_face, left_to_right
+from tools.identity_repair import fixed_frames, window_fit
 from tools.models.catalog import needed
 from tools.pools import calls
 from tools.pools.bench import Bench, Operation
@@ -182,8 +183,7 @@ def score_video(request: calls.ScoreVideo, bench: Bench) -> calls.ScoreVideoRepl
     while images := list(islice(frames, AT_ONCE)):
         bench.report(len(points) + 1, request.samples + 1, "comparing faces")
         for image, faces in zip(images, analyzer.analyze(images), strict=True):
-            similarity = _score(image, faces, reference, analyzer).similarity
-            points.append(calls.FramePoint(frame=indices[len(points)], similarity=similarity))
+            points.append(_point(indices[len(points)], _score(image, faces, reference, analyzer)))
     return calls.ScoreVideoReply(
         video=file,
         bytes=bench.artifacts.path(file).stat().st_size,
@@ -193,20 +193,45 @@ def score_video(request: calls.ScoreVideo, bench: Bench) -> calls.ScoreVideoRepl
     )
 
 
+def _point(frame: int, score: calls.ImageScore) -> calls.FramePoint:
+    face = score.face
+    if face is None:
+        return calls.FramePoint(frame=frame, similarity=None)
+    return calls.FramePoint(frame=frame, similarity=score.similarity, yaw=face.yaw, side=min(face.width, face.height))
+
+
 def _whole_clip(request: calls.ScoreVideo, file: Path, bench: Bench) -> calls.WholeClip:
     first = media.read_image(bench.artifacts.read(request.first_frame)) if request.first_frame else None
     return calls.WholeClip(**asdict(check_clip(media.read_clip(file), request.fps, first)))
 
 
 def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairReply:
-    """Regenerate the window between the given and the corrected frames, and splice back only the drifted ones."""
+    """Regenerate the window between fixed and corrected frames, and splice back only the drifted ones."""
     generator = bench.backend("video", request.backend)
-    detailer = bench.backend("face_detail", request.face_detail)
     references = _references(request.references, bench)
     frames = list(media.read_clip(bench.artifacts.path(request.clip)))
+    begin, end = request.drifted
+    window = [frames[min(number, len(frames) - 1)] for number in range(request.first, request.last + 1)]
+    good = range(end + 1 - request.first, min(request.last + 1, len(frames)) - request.first)
+    given = Given(fixed_frames(window, _corrected(request, frames, references, bench), good), tuple(references))
+    height, width = frames[0].shape[:2]
+    clip = ClipSpec(Size(width, height), len(window), request.fps)
+    made = generator.generate(request.prompt, clip, given, request.seed, _phase(bench.report, 1, 2))
+    painted = list(_checked(made, clip, request.backend.name))
+    mended = [*frames[:begin], *painted[begin - request.first : end + 1 - request.first], *frames[end + 1 :]]
+    return calls.RepairReply(
+        clip=_keep_clip(mended, request.fps, request.job_id, bench),
+        fit=window_fit(frames, mended, range(begin, end + 1)),
+    )
+
+
+def _corrected(
+    request: calls.RepairWindow, frames: Sequence[RGBImage], references: Sequence[Reference], bench: Bench
+) -> dict[int, RGBImage]:
+    """The keyframes as the person, by their numbers in the window."""
     analyzer = bench.backend("faces", request.references[0].faces)
-    keyframes = [frames[index] for index in request.keyframes]
-    corrected = detailer.detail(
+    keyframes = [frames[number] for number in request.keyframes]
+    corrected = bench.backend("face_detail", request.face_detail).detail(
         keyframes,
         [_nearest_first(faces, references[0], analyzer) for faces in analyzer.analyze(keyframes)],
         references,
@@ -215,19 +240,7 @@ def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairRepl
         request.seed,
         _phase(bench.report, 0, 2),
     )
-    drifted = {index for begin, end in request.drifted for index in range(begin, end + 1)}
-    given = {0: frames[request.first]}
-    given |= {index - request.first: image for index, image in zip(request.keyframes, corrected, strict=True)}
-    if request.last not in drifted:
-        given[request.last - request.first] = frames[request.last]
-    height, width = frames[0].shape[:2]
-    clip = ClipSpec(Size(width, height), request.last - request.first + 1, request.fps)
-    report = _phase(bench.report, 1, 2)
-    window = generator.generate(request.prompt, clip, Given(given, tuple(references)), request.seed, report)
-    for index, image in enumerate(_checked(window, clip, request.backend.name), start=request.first):
-        if index in drifted:
-            frames[index] = image
-    return calls.RepairReply(clip=_keep_clip(frames, request.fps, request.job_id, bench))
+    return {number - request.first: image for number, image in zip(request.keyframes, corrected, strict=True)}
 
 
 def encode_identity(request: calls.EncodeIdentity, bench: Bench) -> calls.EncodedReply:
