@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from tiny_hyperlora import TINY, save_tiny_clip, save_tiny_hyperlora
 from tiny_insightface import draw_face, plain_photo, save_tiny_pack
 from tiny_sdxl import save_tiny_sdxl
@@ -22,8 +18,11 @@ from agent.intent import prepare
 from agent.jobs import JobEngine
 from agent.settings import Settings, load_settings
 from agent.views import JobView
-from tools import media, sdxl
+from tools import media
+from tools.artifacts import Artifacts
 from tools.contracts import Box, RGBImage
+from tools.pools import calls, work
+from tools.pools.bench import Bench
 
 FACE = Box(200, 200, 240, 240)
 """Where the detector of the gate sees a face in every picture of 640x640."""
@@ -138,26 +137,44 @@ def test_the_detailer_and_further_photos_change_the_first_frame(engine: JobEngin
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_the_command_writes_the_person_of_photos_as_a_lora_for_any_sdxl_pipeline(
-    settings: Settings, checkpoints: dict[str, Path], tmp_path: Path
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:diffusers")
+@pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning:diffusers")
+def test_a_window_is_repaired_by_detailer_and_video_model_and_the_rest_stays_to_the_pixel(
+    settings: Settings, tmp_path: Path
 ) -> None:
-    photos = [photo(tmp_path, "me.png"), photo(tmp_path, "beside.png", seed=1)]
-    command = [
-        sys.executable,
-        "server.py",
-        "hyperlora",
-        "encode",
-        *map(str, photos),
-        "-o",
-        str(tmp_path / "me.safetensors"),
-    ]
-    done = subprocess.run(command, env=os.environ | {"STEADFACE_FACES": "arcface"}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert 'Begin the prompt with "fcsks fxhks fhyks"' in done.stdout
-    assert "CC BY-NC 4.0" in done.stdout
-    pipe = sdxl.load(checkpoints["STEADFACE_SDXL"], torch.device("cpu")).pipe
-    pipe.load_lora_weights(tmp_path, weight_name="me.safetensors", adapter_name="me")
-    assert pipe.get_active_adapters() == ["me"]
+    bench = Bench(Artifacts(tmp_path / "artifacts"))
+    bench.report = lambda done, total, message: None
+    clip = [draw_face(plain_photo(SIDE, SIDE, 0), Box(70 + number, 80, 96, 96), person=3) for number in range(17)]
+    with bench.artifacts.new_file("mkv") as path:
+        media.write_lossless(clip, 16, path)
+        kept = bench.artifacts.put_file(path, "mkv", "job")
+    seen = calls.InspectReference(
+        photo=bench.artifacts.put(media.png_bytes(clip[0]), "png"),
+        face=None,
+        presentation=None,
+        faces="arcface",
+        matting="cutout",
+    )
+    asked = calls.RepairWindow(
+        job_id="job",
+        clip=kept,
+        first=0,
+        last=16,
+        keyframes=[7],
+        drifted=(1, 12),
+        references=[work.inspect_reference(seen, bench).reference],
+        prompt="a woman smiles",
+        spatial_prompt="a woman at sea",
+        strength=0.5,
+        seed=1,
+        fps=16,
+        backend=settings.recipe().backend("video"),
+        face_detail=settings.recipe().backend("face_detail"),
+    )
+    reply = work.repair_window(asked, bench)
+    mended = list(media.read_clip(bench.artifacts.path(reply.clip)))
+    assert [number for number in range(17) if not np.array_equal(mended[number], clip[number])] == list(range(1, 13))
+    assert reply.fit.seam > 0
 
 
 @pytest.mark.slow
