@@ -193,6 +193,7 @@ def animate(state: State, context: Context, tools: Tools) -> Update:
             height=recipe.height,
             frames=recipe.frames,
             fps=recipe.fps,
+            match_colours=recipe.match_colours,
             backend=recipe.backend("video"),
         ),
         ClipReply,

@@ -51,6 +51,7 @@ class RequestFacts(Part):
     height: int = Field(gt=0, description="pixels")
     frames: int = Field(gt=0)
     fps: int = Field(gt=0, description="frames a second")
+    match_colours: bool = Field(description="the clip was held to the colours that it begins with")
     candidates: int = Field(ge=0, description="first frames painted in each attempt")
     max_attempts: int = Field(ge=0, description="attempts allowed in all")
     on_gate_failure: Literal["best", "fail"] = Field(description="what to do when no attempt passes")

@@ -105,14 +105,14 @@ def _video_warnings(state: State) -> list[str]:
 
 def _clip_warnings(state: State) -> list[str]:
     whole = state["video"]["whole"]
-    warnings = {
-        "The video does not begin with the first frame that passed the gate.": (whole["first_frame_distance"] or 0)
+    out_of_range = {
+        "does not begin with the first frame that passed the gate": (whole["first_frame_distance"] or 0)
         > FARTHEST_FIRST_FRAME,
-        "The video flashes in its first second.": whole["flash"] > BRIGHTEST_FLASH,
-        "The colours of the video drift from its beginning to its end.": whole["colour_drift"] > MOST_COLOUR_DRIFT,
-        "Hardly anything moves in the video.": whole["motion"] < LEAST_MOTION,
+        "flashes in its first second": whole["flash"] > BRIGHTEST_FLASH,
+        "loses its colours on the way; the setting match_colours holds them": whole["colour_drift"] > MOST_COLOUR_DRIFT,
+        "hardly moves": whole["motion"] < LEAST_MOTION,
     }
-    return [warning for warning, wrong in warnings.items() if wrong]
+    return [f"The video {what}." for what, wrong in out_of_range.items() if wrong]
 
 
 def _backends(context: Context) -> dict[str, str]:
@@ -146,6 +146,7 @@ def _request(context: Context) -> report.RequestFacts:
         height=recipe.height,
         frames=recipe.frames,
         fps=recipe.fps,
+        match_colours=recipe.match_colours,
         candidates=recipe.candidates,
         max_attempts=recipe.max_attempts,
         on_gate_failure=recipe.on_gate_failure,

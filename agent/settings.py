@@ -64,6 +64,10 @@ class Recipe(PlannerOptions):
     detail_strength: float = Field(
         0.5, ge=0, le=1, description="How far the face detailer repaints first frames; 0 leaves them as painted."
     )
+    match_colours: bool = Field(
+        False,
+        description="Hold the clip to the colours that it begins with, where a model lets them drift; a sunrise too.",
+    )
     max_repairs: int = Field(1, ge=0, le=5, description="Windows regenerated at the most.")
     repair_strength: float = Field(0.4, gt=0, le=1, description="How far the face detailer may repaint a keyframe.")
 

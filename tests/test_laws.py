@@ -47,6 +47,7 @@ AGENT_MAY_IMPORT = {
 
 WORKER_SIDE = {
     "tools.media": "images and clips of every backend go through FFmpeg",
+    "tools.colour_match": "clips of any video backend may be held to their first colours",
     "tools.optical_flow": "identity repair, which any video backend may be asked for",
     "tools.insight": "the face models of insightface, which ArcFace and HyperLoRA share",
     "tools.sdxl": "the pipeline that first frame and face detailer share",

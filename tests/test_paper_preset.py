@@ -18,7 +18,7 @@ from agent.intent import prepare
 from agent.jobs import JobEngine
 from agent.settings import Settings, load_settings
 from agent.views import JobView
-from tools import media
+from tools import media, sdxl
 from tools.artifacts import Artifacts
 from tools.contracts import Box, RGBImage
 from tools.pools import calls, work
@@ -140,8 +140,9 @@ def test_the_detailer_and_further_photos_change_the_first_frame(engine: JobEngin
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:diffusers")
 @pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning:diffusers")
 def test_a_window_is_repaired_by_detailer_and_video_model_and_the_rest_stays_to_the_pixel(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    request.addfinalizer(sdxl.shared.cache_clear)  # here the models are loaded in this process
     bench = Bench(Artifacts(tmp_path / "artifacts"))
     bench.report = lambda done, total, message: None
     clip = [draw_face(plain_photo(SIDE, SIDE, 0), Box(70 + number, 80, 96, 96), person=3) for number in range(17)]

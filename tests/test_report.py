@@ -73,6 +73,7 @@ def a_report(**changes):
             "height": 480,
             "frames": 81,
             "fps": 16,
+            "match_colours": False,
             "candidates": 2,
             "max_attempts": 3,
             "on_gate_failure": "best",

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tools import media
 from tools.artifacts import Artifacts
+from tools.clip_checks import check_clip
 from tools.contracts import Size
 from tools.errors import BackendError, InputError
 from tools.pools import calls
@@ -197,6 +198,20 @@ def test_a_repair_splices_back_the_drifted_frames_alone(bench, reference, instan
     changed = [index for index in range(FRAMES) if not np.array_equal(before[index], after[index])]
     assert changed == [9, 10, 11, 12]
     assert instant.read_mark(after[12]).similarity == pytest.approx(0.8)
+
+
+def test_a_clip_is_held_to_its_first_colours_where_that_is_asked_for(bench, reference, instant, monkeypatch):
+    def brighten(self, prompt, clip, *rest):
+        return [instant.picture(instant.Mark(), clip.size, shade=60 + number) for number in range(clip.frames)]
+
+    monkeypatch.setattr(instant.Projector, "generate", brighten)
+    first = keep(bench, instant.picture(instant.PERSON))
+    drifts = [
+        check_clip(frames_of(bench, animate(animating(reference, first, **asked), bench).clip), 16, None).colour_drift
+        for asked in ({}, {"match_colours": True})
+    ]
+    assert drifts[0] > 20
+    assert drifts[1] < drifts[0] / 3
 
 
 def test_the_detailer_is_given_the_sure_faces_of_a_keyframe_nearest_first(bench, reference, instant, monkeypatch):

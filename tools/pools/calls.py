@@ -162,7 +162,10 @@ class ClipReply(Message):
 
 
 class Animate(Request):
-    """Make the clip from the first frame, the references or both, as the backend needs."""
+    """Make the clip from the first frame, the references or both, as the backend needs.
+
+    With ``match_colours`` it is then held to the colours of its frame 0.
+    """
 
     operation: ClassVar[str] = "animate"
     queue: ClassVar[Queue] = "render"
@@ -180,6 +183,7 @@ class Animate(Request):
     height: int
     frames: int
     fps: int
+    match_colours: bool = False
     backend: Backend
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from tools import media, registry
 from tools.clip_checks import check_clip
+from tools.colour_match import matched_to_first
 from tools.contact_sheet import Tile, contact_sheet, jpeg_under
 from tools.contracts import (
     ClipSpec,
@@ -163,6 +164,9 @@ def animate(request: calls.Animate, bench: Bench) -> calls.ClipReply:
     )
     frames = generator.generate(request.prompt, clip, given, request.seed, bench.report)
     kept = _keep_clip(_checked(frames, clip, request.backend.name), request.fps, request.job_id, bench)
+    if request.match_colours:
+        made = bench.artifacts.path(kept)
+        kept = _keep_clip(matched_to_first(lambda: media.read_clip(made)), request.fps, request.job_id, bench)
     return calls.ClipReply(clip=kept, takes_keyframes=generator.takes_keyframes)
 
 
