@@ -133,16 +133,24 @@ def _on_grid(first: int, last: int) -> int:
 
 
 def _fewest(able: Sequence[int], drifted: tuple[int, int], *, anchored: bool) -> tuple[int, ...]:
-    """One frame at least, and where they are there so many that none drifted is out of reach of a fixed one.
+    """The fewest of the frames that are able, evenly spread, with which no drifted one is out of reach of a fixed one.
 
-    The frame before the drifted ones is fixed, and where the window is ``anchored`` the one after them.
+    The frame before the drifted ones is fixed, and where the window is ``anchored`` the one after them. Where the
+    frames that are able do not do, those that leave the least out of reach.
     """
     begin, end = drifted
-    goal = end - REACH if anchored else end
-    fixed, chosen = begin - 1, list[int]()
-    if fixed + REACH >= goal:
-        return (min(able, key=lambda frame: abs(2 * frame - begin - end)),)
-    while fixed + REACH < goal and (ahead := [frame for frame in able if frame > fixed]):
-        fixed = max((frame for frame in ahead if frame <= fixed + 2 * REACH), default=ahead[0])
-        chosen.append(fixed)
-    return tuple(chosen)
+    ends = (begin - 1, end + 1) if anchored else (begin - 1,)
+
+    def out_of_reach(chosen: Sequence[int]) -> int:
+        fixed = (*ends, *chosen)
+        return sum(min(abs(frame - other) for other in fixed) > REACH for frame in range(begin, end + 1))
+
+    spreads = [_spread(able, begin - 1, end + 1, number, anchored) for number in range(1, len(able) + 1)]
+    return min(spreads, key=lambda chosen: (out_of_reach(chosen), len(chosen)))
+
+
+def _spread(able: Sequence[int], begin: int, end: int, number: int, anchored: bool) -> tuple[int, ...]:
+    """So many of the frames, evenly spread between two ends; an end that is not fixed is half as far as another."""
+    step = (end - begin) / (number + (1 if anchored else 0.5))
+    targets = [begin + step * (place + 1) for place in range(number)]
+    return tuple(sorted({min(able, key=lambda frame: abs(frame - target)) for target in targets}))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
-from agent.report import Point, VideoFacts
+from agent.report import Point, Repair, VideoFacts
 from tools.contracts import Thresholds
 
 
@@ -43,25 +44,30 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
+    """``before`` is the curve of the frames that a repair replaced."""
+
     dots: list[Dot]
     segments: list[Segment]
+    before: list[Segment]
     faceless: list[Band]
     thresholds: list[Mark]
     across: list[Mark]
     up: list[Mark]
 
 
-def chart_of(video: VideoFacts, thresholds: Thresholds) -> Chart:
+def chart_of(video: VideoFacts, thresholds: Thresholds, repairs: Sequence[Repair] = ()) -> Chart:
     """The curve of a video's similarity over time; it breaks where no face was found."""
-    lowest = min([0.0, *(point.similarity for point in video.points if point.similarity is not None)])
-    across = [100 * point.frame / max(video.frames - 1, 1) for point in video.points]
-    dots = [
-        _dot(point, x, lowest, thresholds, video.fps) if point.similarity is not None else None
-        for point, x in zip(video.points, across, strict=True)
-    ]
+    replaced = [repair.curve_before for repair in repairs if repair.accepted]
+    shown = [*video.points, *chain.from_iterable(replaced)]
+    lowest = min([0.0, *(point.similarity for point in shown if point.similarity is not None)])
+    across = [_across(point, video) for point in video.points]
+    dots = [_dot(point, video, lowest, thresholds) for point in video.points]
     return Chart(
         dots=[dot for dot in dots if dot],
-        segments=[Segment(a.x, a.y, b.x, b.y) for a, b in pairwise(dots) if a and b],
+        segments=_joined(dots),
+        before=[
+            segment for curve in replaced for segment in _joined([_dot(p, video, lowest, thresholds) for p in curve])
+        ],
         faceless=[_band(across, place) for place, dot in enumerate(dots) if dot is None],
         thresholds=[
             Mark(_height(thresholds.video_mean, lowest), f"mean asked {thresholds.video_mean:.2f}"),
@@ -72,14 +78,23 @@ def chart_of(video: VideoFacts, thresholds: Thresholds) -> Chart:
     )
 
 
-def _dot(point: Point, x: float, lowest: float, thresholds: Thresholds, fps: float) -> Dot:
-    assert point.similarity is not None
+def _dot(point: Point, video: VideoFacts, lowest: float, thresholds: Thresholds) -> Dot | None:
+    if point.similarity is None:
+        return None
     return Dot(
-        x=x,
+        x=_across(point, video),
         y=_height(point.similarity, lowest),
-        label=f"{point.frame / fps:.1f} s: {point.similarity:.2f}",
+        label=f"{point.frame / video.fps:.1f} s: {point.similarity:.2f}",
         good=point.similarity >= thresholds.video_p10,
     )
+
+
+def _joined(dots: Sequence[Dot | None]) -> list[Segment]:
+    return [Segment(a.x, a.y, b.x, b.y) for a, b in pairwise(dots) if a and b]
+
+
+def _across(point: Point, video: VideoFacts) -> float:
+    return 100 * point.frame / max(video.frames - 1, 1)
 
 
 def _height(similarity: float, lowest: float) -> float:

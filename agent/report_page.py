@@ -31,7 +31,7 @@ def render_page(report: Report, video: bytes | None, images: Mapping[str, bytes]
         images={name: _data_url(data, _kind(data)) for name, data in images.items()},
         chosen=chosen,
         attempts=_told(report),
-        chart=chart_of(report.video, report.recogniser.thresholds) if report.video else None,
+        chart=chart_of(report.video, report.recogniser.thresholds, report.repairs) if report.video else None,
         stages=_stages(report),
         held=_held(report),
         seconds=sum(timing.seconds for timing in report.timings),

@@ -321,6 +321,25 @@ def test_the_curve_lies_where_its_numbers_are():
     assert [mark.label for mark in chart.across] == ["0 s", "1 s", "2 s", "3 s", "4 s", "5 s"]
 
 
+REPAIR = {
+    "first": 10, "last": 30, "keyframes": [20], "drifted": (11, 26), "before": 0.7, "after": 0.8,
+    "curve_before": [{"frame": 10, "similarity": 0.8}, {"frame": 16, "similarity": 0.1}],
+    "curve_after": [{"frame": 10, "similarity": 0.8}, {"frame": 16, "similarity": 0.7}],
+    "fit": {"seam": 1.0, "usual_step": 1.0, "motion_before": 1.0, "motion_after": 1.0},
+    "accepted": True, "objection": None,
+}  # fmt: skip
+
+
+def test_the_curve_before_a_repair_is_shown_where_it_was_taken():
+    taken, refused = REPAIR, REPAIR | {"accepted": False, "objection": "The similarity did not rise."}
+    report = a_report(repairs=[taken, refused])
+    (segment,) = chart_of(report.video, THRESHOLDS, report.repairs).before
+    assert (segment.y1, segment.y2) == pytest.approx((20, 90))
+    page = page_of(report)
+    assert "dashed as it was before the repair" in page
+    assert "no: The similarity did not rise." in page
+
+
 def test_a_similarity_below_zero_stays_in_the_plot():
     video = a_report().video
     points = [point.model_dump() | {"similarity": -0.2} for point in video.points]
