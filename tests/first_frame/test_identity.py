@@ -18,6 +18,7 @@ from tools.first_frame.hyperlora.checkpoint import load_network
 from tools.first_frame.hyperlora.clip import PictureEncoder
 from tools.first_frame.hyperlora.identity import HyperLoraIdentity, Photo, Writer
 from tools.first_frame.hyperlora.shelf import Shelf
+from tools.notes import noted
 from tools.sdxl import IdentityLora, Sdxl, load
 
 FACE = Box(150, 80, 100, 120)
@@ -89,10 +90,11 @@ def test_several_photos_make_one_identity(tiny_hyperlora, tiny_clip):
 
 
 def test_a_photo_whose_face_is_not_found_is_left_out_and_it_is_said(tiny_hyperlora, tiny_clip):
-    encoder, told = identities(tiny_hyperlora, tiny_clip), []
-    two = encoder.encode([ONE, FACELESS], lambda done, total, message: told.append(message))
+    encoder = identities(tiny_hyperlora, tiny_clip)
+    with noted() as notes:
+        two = encoder.encode([ONE, FACELESS], quiet)
     assert not differ(two, encoder.encode([ONE], quiet))
-    assert told[-1] == "Face read (1 of 2 photos left out: no face found)"
+    assert notes == ["HyperLoRA found a face in 1 of the 2 photos, and left the others out."]
 
 
 def test_photos_of_different_sizes_make_one_identity(tiny_hyperlora, tiny_clip):
@@ -175,7 +177,7 @@ def test_the_picture_encoder_gives_what_its_layer_before_the_last_gives(tiny_cli
 
 def test_a_missing_pack_of_face_models_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("STEADFACE_ANTELOPEV2", str(tmp_path))
-    with pytest.raises(Unavailable, match=r"holds no scrfd_10g_bnkps\.onnx; .*non-commercial research"):
+    with pytest.raises(Unavailable, match=r"holds no scrfd_10g_bnkps\.onnx; .*not for commercial use"):
         Antelope()
 
 

@@ -244,7 +244,7 @@ def test_without_a_terminal_licences_are_accepted_by_the_option_alone(models: Ru
     assert done.returncode == 2
     assert "--accept-licences" in _sentence(done)
     assert "CLIP ViT-L/14: MIT (https://huggingface.co/openai/clip-vit-large-patch14)" in _sentence(done)
-    assert "non-commercial research, not for commercial use" in _sentence(done)
+    assert "for research, not for commercial use" in _sentence(done)
     assert not hub.requests
     assert not home.exists()
 

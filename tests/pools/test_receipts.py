@@ -11,6 +11,7 @@ def test_a_finished_call_is_not_run_again_after_a_restart(open_pool, tmp_path):
     first.pool.close()
     again = open_pool()(request, key=key)
     assert again.reply == done.reply
+    assert again.notes == done.notes == ("Written.",)
     assert (tmp_path / "tally").read_text() == "x"
 
 

@@ -8,8 +8,16 @@ from pathlib import Path
 
 from tools.artifacts import Artifacts, write_whole
 from tools.pools import CallKey
+from tools.pools.calls import Message
 
 _ARTIFACT_IN_JSON = re.compile(r'"((?:[\w-]+/)?[0-9a-f]{64}\.[a-z0-9]+)"')
+
+
+class Receipt(Message):
+    """``reply`` is the JSON of the request's reply type, ``notes`` what was noted on the way."""
+
+    reply: str
+    notes: tuple[str, ...]
 
 
 class Receipts:
@@ -18,18 +26,19 @@ class Receipts:
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
 
-    def find(self, key: CallKey, operation: str, request: str) -> str | None:
-        """The reply's JSON, if every artifact that it names is still whole."""
+    def find(self, key: CallKey, operation: str, request: str) -> Receipt | None:
+        """What the call gave, if every artifact that its reply names is still whole."""
         try:
-            reply = self._path(key, operation, request).read_text()
+            receipt = Receipt.model_validate_json(self._path(key, operation, request).read_text())
         except FileNotFoundError:
             return None
-        named = _ARTIFACT_IN_JSON.findall(reply)
-        return reply if all(self._artifacts.exists(artifact, verify=True) for artifact in named) else None
+        named = _ARTIFACT_IN_JSON.findall(receipt.reply)
+        return receipt if all(self._artifacts.exists(artifact, verify=True) for artifact in named) else None
 
-    def write(self, key: CallKey, operation: str, request: str, reply: str) -> None:
+    def write(self, key: CallKey, operation: str, request: str, receipt: Receipt) -> None:
         """Write the receipt, after the artifacts that the reply names."""
-        write_whole(self._path(key, operation, request), reply.encode(), self._artifacts.root)
+        path = self._path(key, operation, request)
+        write_whole(path, receipt.model_dump_json().encode(), self._artifacts.root)
 
     def _path(self, key: CallKey, operation: str, request: str) -> Path:
         call = "\0".join([key.task_id, str(key.number), operation, request])

@@ -25,7 +25,7 @@ from tools.notes import noted
 from tools.pools import wire
 from tools.pools.bench import Bench, Operation, request_type
 from tools.pools.calls import Message
-from tools.pools.receipts import Receipts
+from tools.pools.receipts import Receipt, Receipts
 
 
 def log_path(root: Path, name: str) -> Path:
@@ -62,19 +62,20 @@ class Worker:
         while True:
             call = self._calls.get()
             try:
-                with noted() as notes:
-                    reply = self._reply(call)
-                self._say(wire.Answered(number=call.number, reply=reply, notes=tuple(notes)))
+                done = self._done(call)
+                self._say(wire.Answered(number=call.number, reply=done.reply, notes=done.notes))
             except (SteadfaceError, Cancelled) as error:
                 self._say(wire.failure(call.number, error))
 
-    def _reply(self, call: wire.Call) -> str:
-        done = self._receipts.find(call.key, call.operation, call.request)
-        if done is not None:
-            return done
-        reply = self._run(call)
-        self._receipts.write(call.key, call.operation, call.request, reply)
-        return reply
+    def _done(self, call: wire.Call) -> Receipt:
+        known = self._receipts.find(call.key, call.operation, call.request)
+        if known is not None:
+            return known
+        with noted() as notes:
+            reply = self._run(call)
+        receipt = Receipt(reply=reply, notes=tuple(notes))
+        self._receipts.write(call.key, call.operation, call.request, receipt)
+        return receipt
 
     def _run(self, call: wire.Call) -> str:
         def report(done: int, total: int, message: str) -> None:

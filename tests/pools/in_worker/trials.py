@@ -146,6 +146,7 @@ def fail(request: Fail, bench):
 
 
 def write(request: Write, bench):
+    note("Written.")
     with Path(request.tally).open("a") as tally:
         tally.write("x")
     return Written(artifact=bench.artifacts.put(request.text.encode(), "txt"))

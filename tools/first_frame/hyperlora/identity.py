@@ -22,6 +22,7 @@ from tools.first_frame.hyperlora.network import HyperLora
 from tools.first_frame.hyperlora.shelf import Shelf
 from tools.home import home_folder
 from tools.models.place import folder_of
+from tools.notes import note
 from tools.sdxl import IdentityLora
 
 TRIGGER = "fcsks fxhks fhyks"
@@ -57,12 +58,12 @@ class Writer:
         ``InputError`` where none is left.
         """
         looks = self._looks(photos, report)
-        left_out = len(photos) - len(looks)
-        said = f" ({left_out} of {len(photos)} photos left out: no face found)" if left_out else ""
-        report(len(photos), len(photos) + 1, f"Reading the face{said}")
+        if len(looks) < len(photos):
+            note(f"HyperLoRA found a face in {len(looks)} of the {len(photos)} photos, and left the others out.")
+        report(len(photos), len(photos) + 1, "Reading the face")
         embeddings = torch.from_numpy(np.stack([look.embedding for look in looks]))
         lora = self.network(embeddings, self.pictures.encode([look.picture for look in looks]))
-        report(len(photos) + 1, len(photos) + 1, f"Face read{said}")
+        report(len(photos) + 1, len(photos) + 1, "Face read")
         return dict(lora)
 
     def _looks(self, photos: Sequence[Photo], report: Progress) -> list[Look]:
