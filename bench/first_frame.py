@@ -43,6 +43,7 @@ from transformers import (  # noqa: E402
 
 from tools import sdxl  # noqa: E402
 from tools.contracts import Size  # noqa: E402
+from tools.device import best_device  # noqa: E402
 from tools.first_frame.hyperlora.backend import HyperLoraFirstFrame  # noqa: E402
 from tools.first_frame.hyperlora.config import AttentionModule, HyperLoraConfig  # noqa: E402
 from tools.first_frame.hyperlora.network import HyperLora  # noqa: E402
@@ -222,7 +223,7 @@ def peak(device: torch.device) -> float:
 
 
 def main(shape: Shape, batch: int, repeats: int, size: Size) -> None:
-    device = sdxl.best_device()
+    device = best_device()
     shown = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     names = ("steadface", "torch", "diffusers", "transformers", "peft")
     print(f"{shown}; Python {platform.python_version()}, {', '.join(f'{name} {version(name)}' for name in names)}")

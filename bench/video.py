@@ -36,12 +36,13 @@ from diffusers import (  # noqa: E402
 )
 from transformers import T5TokenizerFast, UMT5Config, UMT5EncoderModel  # noqa: E402
 
-from tools.contracts import ClipSpec, Given, Size  # noqa: E402
-from tools.sdxl import best_device  # noqa: E402
-from tools.video import wan_vace  # noqa: E402
-from tools.video.checkpoint import Vace, best_precision  # noqa: E402
-from tools.video.conditioning import FPS, GROUP, MULTIPLE, control  # noqa: E402
+from tools.contracts import KEYFRAME_GROUP, ClipSpec, Given, Size  # noqa: E402
+from tools.device import best_device  # noqa: E402
+from tools.video import wan  # noqa: E402
+from tools.video.checkpoint import Wan, best_precision  # noqa: E402
+from tools.video.conditioning import control  # noqa: E402
 from tools.video.vace_pipeline import VacePipeline  # noqa: E402
+from tools.video.wan_vace import VACE_14B, vace_large  # noqa: E402
 
 M = TypeVar("M", bound=torch.nn.Module)
 
@@ -67,7 +68,7 @@ SHAPES: dict[str, dict[str, dict[str, Any]]] = {
 """Arguments of each class; a published size is what its class has by default, or here."""
 
 
-def loaded(shape: dict[str, dict[str, Any]], device: torch.device) -> Vace:
+def loaded(shape: dict[str, dict[str, Any]], device: torch.device) -> Wan:
     """As ``tools.video.checkpoint`` loads it, but with random weights, drawn where they will stay."""
     precision = best_precision(device)
     transformer = filled(lambda: WanVACETransformer3DModel(**shape["transformer"]), device, precision)
@@ -83,7 +84,7 @@ def loaded(shape: dict[str, dict[str, Any]], device: torch.device) -> Vace:
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
     )
     pipe.set_progress_bar_config(disable=True)
-    return Vace(pipe, device)
+    return Wan(pipe, device)
 
 
 def filled(make: Callable[[], M], device: torch.device, precision: torch.dtype) -> M:
@@ -97,7 +98,11 @@ def filled(make: Callable[[], M], device: torch.device, precision: torch.dtype) 
 def operations(transformer: WanVACETransformer3DModel, clip: ClipSpec) -> float:
     """Of one call: two for every multiplication and addition; checked against torch's counter elsewhere."""
     config = transformer.config
-    tokens = ((clip.frames - 1) // GROUP + 1) * (clip.size.height // MULTIPLE) * (clip.size.width // MULTIPLE)
+    tokens = (
+        ((clip.frames - 1) // KEYFRAME_GROUP + 1)
+        * (clip.size.height // VACE_14B.multiple)
+        * (clip.size.width // VACE_14B.multiple)
+    )
     width, words = config.num_attention_heads * config.attention_head_dim, 512
     block = (
         2 * tokens * (6 * width**2 + 2 * width * config.ffn_dim)
@@ -132,11 +137,11 @@ class Watch:
         return time.perf_counter()
 
 
-def stock(vace: Vace, clip: ClipSpec, steps: int, picture: np.ndarray) -> Callable[[Watch], None]:
+def stock(vace: Wan, clip: ClipSpec, steps: int, picture: np.ndarray) -> Callable[[Watch], None]:
     """diffusers' own pipeline with the same parts, and the frames that its documentation would have one give."""
     pipe = WanVACEPipeline(**vace.pipe.components)
     pipe.set_progress_bar_config(disable=True)
-    video, mask = control({0: picture}, clip)
+    video, mask = control({0: picture}, clip, clip.size)
 
     def run(watch: Watch) -> None:
         def ended(_pipe: object, _step: int, _timestep: object, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +150,7 @@ def stock(vace: Vace, clip: ClipSpec, steps: int, picture: np.ndarray) -> Callab
 
         pipe(
             PROMPT,
-            negative_prompt=wan_vace.NEGATIVE_PROMPT,
+            negative_prompt=wan.NEGATIVE_PROMPT,
             video=video,
             mask=mask,
             height=clip.size.height,
@@ -159,16 +164,16 @@ def stock(vace: Vace, clip: ClipSpec, steps: int, picture: np.ndarray) -> Callab
     return run
 
 
-def ours(vace: Vace, clip: ClipSpec, steps: int, picture: np.ndarray) -> Callable[[Watch], None]:
-    with patch.object(wan_vace, "whole_folder"):
-        backend = wan_vace.vace_large(steps=steps)
+def ours(vace: Wan, clip: ClipSpec, steps: int, picture: np.ndarray) -> Callable[[Watch], None]:
+    with patch.object(wan, "whole_folder"):
+        backend = vace_large(steps=steps)
 
     def run(watch: Watch) -> None:
         def report(done: int, _total: int, _message: str) -> None:
             if done > len(watch.steps):
                 watch.step()
 
-        with patch.object(wan_vace, "shared", lambda _model: vace):
+        with patch.object(wan, "shared", lambda _engine: vace):
             list(backend.generate(PROMPT, clip, Given({0: picture}), 1, report))
 
     return run
@@ -210,11 +215,17 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--tera", type=float, default=790)
     given = parser.parse_args()
-    usual = ClipSpec(Size(128, 80), 17, FPS) if given.size == "tiny" else ClipSpec(Size(832, 480), 81, FPS)
+    usual = (
+        ClipSpec(Size(128, 80), 17, VACE_14B.fps)
+        if given.size == "tiny"
+        else ClipSpec(Size(832, 480), 81, VACE_14B.fps)
+    )
     main(
         given.size,
         ClipSpec(
-            Size(given.width or usual.size.width, given.height or usual.size.height), given.frames or usual.frames, FPS
+            Size(given.width or usual.size.width, given.height or usual.size.height),
+            given.frames or usual.frames,
+            VACE_14B.fps,
         ),
         given.steps,
         given.tera,

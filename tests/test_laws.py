@@ -50,6 +50,7 @@ WORKER_SIDE = {
     "tools.colour_match": "clips of any video backend may be held to their first colours",
     "tools.optical_flow": "identity repair, which any video backend may be asked for",
     "tools.insight": "the face models of insightface, which ArcFace and HyperLoRA share",
+    "tools.device": "the device that models of several backends run on",
     "tools.sdxl": "the pipeline that first frame and face detailer share",
 }
 """Modules outside backends that may import a heavy library; nothing in the agent reaches them (import-linter)."""

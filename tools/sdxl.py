@@ -21,6 +21,7 @@ from diffusers import DPMSolverMultistepScheduler, StableDiffusionXLPipeline
 from numpy.typing import NDArray
 
 from tools.contracts import Progress, Reference
+from tools.device import best_device
 from tools.errors import BackendError, InputError, Unavailable
 from tools.models.place import folder_of, how_to_get
 
@@ -211,12 +212,6 @@ def load(folder: Path, device: torch.device, precision: torch.dtype | None = Non
     else:
         pipe.to(device)
     return Sdxl(pipe, device, _compiler())
-
-
-def best_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def best_precision(device: torch.device) -> torch.dtype:

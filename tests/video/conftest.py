@@ -9,7 +9,8 @@ import torch
 from tiny_wan import save_tiny_wan
 
 from tools.contracts import Box, CutOut, Face, Reference, RGBImage
-from tools.video.checkpoint import Vace, shared
+from tools.video.checkpoint import Wan, shared
+from tools.video.wan_vace import VACE_14B
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -27,11 +28,11 @@ def tiny_wan_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny_wan(tiny_wan_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Vace:
+def tiny_wan(tiny_wan_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Wan:
     """Loaded as both models are, by their variables; tests leave it as it was."""
     monkeypatch.setenv("STEADFACE_WAN_VACE_1_3B", str(tiny_wan_folder))
     monkeypatch.setenv("STEADFACE_WAN_VACE_14B", str(tiny_wan_folder))
-    return shared("wan-vace-14b")
+    return shared(VACE_14B)
 
 
 @pytest.fixture

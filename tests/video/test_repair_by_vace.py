@@ -15,7 +15,7 @@ from tools.contracts import RGBImage
 from tools.pools import calls
 from tools.pools.bench import Bench
 from tools.pools.work import inspect_reference, repair_window
-from tools.video.checkpoint import Vace
+from tools.video.checkpoint import Wan
 
 SIZE = (128, 96)
 FRAMES = 21
@@ -49,7 +49,7 @@ def repair(bench: Bench, clip: list[RGBImage], **window: Any) -> list[RGBImage]:
     return list(media.read_clip(bench.artifacts.path(repair_window(asked, bench).clip)))
 
 
-def kept_latents(tiny_wan: Vace, bench: Bench, clip: list[RGBImage], **window: Any) -> list[int]:
+def kept_latents(tiny_wan: Wan, bench: Bench, clip: list[RGBImage], **window: Any) -> list[int]:
     """Which latents of the window the transformer is told to keep."""
     received: list[torch.Tensor] = []
     hook = tiny_wan.pipe.transformer.register_forward_pre_hook(
@@ -61,20 +61,20 @@ def kept_latents(tiny_wan: Vace, bench: Bench, clip: list[RGBImage], **window: A
     return [latent for latent in range(mask.shape[1]) if not mask[:, latent].any()]
 
 
-def test_only_the_drifted_frames_change(tiny_wan: Vace, bench: Bench, clip: list[RGBImage]) -> None:
+def test_only_the_drifted_frames_change(tiny_wan: Wan, bench: Bench, clip: list[RGBImage]) -> None:
     mended = repair(bench, clip, first=2, last=18, keyframes=[9], drifted=(3, 14))
     changed = [number for number in range(FRAMES) if not np.array_equal(mended[number], clip[number])]
     assert changed == list(range(3, 15))
 
 
 def test_the_model_is_told_to_keep_the_keyframes_group_and_the_good_one_at_the_end(
-    tiny_wan: Vace, bench: Bench, clip: list[RGBImage]
+    tiny_wan: Wan, bench: Bench, clip: list[RGBImage]
 ) -> None:
     """Frame 9 is the 7th of the window, in its latent 2, as 15 to 18 are latent 4."""
     assert kept_latents(tiny_wan, bench, clip, first=2, last=18, keyframes=[9], drifted=(3, 14)) == [2, 4]
 
 
-def test_a_window_may_run_over_the_end_of_the_clip(tiny_wan: Vace, bench: Bench, clip: list[RGBImage]) -> None:
+def test_a_window_may_run_over_the_end_of_the_clip(tiny_wan: Wan, bench: Bench, clip: list[RGBImage]) -> None:
     """Of latent 4, the last, frames 19 and 20 are in the clip, and two beyond it."""
     window = {"first": 6, "last": 22, "keyframes": [20], "drifted": (7, 20)}
     mended = repair(bench, clip, **window)

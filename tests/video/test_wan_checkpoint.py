@@ -12,8 +12,9 @@ from diffusers import AutoencoderKLWan, WanVACETransformer3DModel
 from transformers import UMT5Config, UMT5EncoderModel
 
 from tools.errors import InputError, Unavailable
-from tools.video.checkpoint import best_offload, shared, whole_folder
+from tools.video.checkpoint import Wan, best_offload, shared, whole_folder
 from tools.video.vace_pipeline import VacePipeline
+from tools.video.wan_vace import VACE_14B
 
 GIB = 2**30
 
@@ -42,14 +43,14 @@ def test_a_folder_that_lacks_a_file_is_told_before_anything_is_loaded(folder, fi
     with pytest.raises(
         Unavailable, match=r"Wan2.1 VACE 14B is not whole: .* steadface models pull wan-vace-14b"
     ) as told:
-        whole_folder("wan-vace-14b")
+        whole_folder(VACE_14B)
     assert Path(file).parts[0] in str(told.value)
 
 
 def test_a_folder_that_is_not_there_is_told_with_the_command(monkeypatch, tmp_path):
     monkeypatch.setenv("STEADFACE_WAN_VACE_14B", str(tmp_path / "nowhere"))
     with pytest.raises(Unavailable, match="steadface models pull wan-vace-14b"):
-        whole_folder("wan-vace-14b")
+        whole_folder(VACE_14B)
 
 
 @pytest.mark.parametrize("part", ["transformer", "vae", "text_encoder"])
@@ -57,13 +58,13 @@ def test_a_file_that_broke_off_is_told_in_one_sentence(folder, part):
     file = next((folder / part).glob("*.safetensors"))
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(Unavailable, match=r"is not whole: .* cannot be read"):
-        shared("wan-vace-14b")
+        shared(VACE_14B)
 
 
 def test_an_index_that_is_no_json_is_told(folder):
     (folder / "model_index.json").write_text("{")
     with pytest.raises(Unavailable, match="an index that cannot be read"):
-        whole_folder("wan-vace-14b")
+        whole_folder(VACE_14B)
 
 
 def test_a_checkpoint_of_another_kind_is_told(folder):
@@ -71,20 +72,20 @@ def test_a_checkpoint_of_another_kind_is_told(folder):
     index["transformer"] = ["diffusers", "WanTransformer3DModel"]
     (folder / "model_index.json").write_text(json.dumps(index))
     with pytest.raises(Unavailable, match="holds no VACE"):
-        whole_folder("wan-vace-14b")
+        whole_folder(VACE_14B)
 
 
 def test_a_pipeline_is_loaded_once(folder):
-    assert shared("wan-vace-14b") is shared("wan-vace-14b")
+    assert shared(VACE_14B) is shared(VACE_14B)
 
 
 def test_on_a_cpu_everything_is_in_full_precision(folder):
-    assert {weights.dtype for weights in shared("wan-vace-14b").pipe.transformer.parameters()} == {torch.float32}
+    assert {weights.dtype for weights in shared(VACE_14B).pipe.transformer.parameters()} == {torch.float32}
 
 
 def test_in_half_precision_the_vae_and_what_steers_the_norms_stay_whole(folder, monkeypatch):
     monkeypatch.setenv("STEADFACE_WAN_PRECISION", "bfloat16")
-    pipe = shared("wan-vace-14b").pipe
+    pipe = shared(VACE_14B).pipe
     assert {weights.dtype for weights in pipe.vae.parameters()} == {torch.float32}
     assert {weights.dtype for weights in pipe.text_encoder.parameters()} == {torch.bfloat16}
     precisions = {name: weights.dtype for name, weights in pipe.transformer.named_parameters()}
@@ -94,7 +95,7 @@ def test_in_half_precision_the_vae_and_what_steers_the_norms_stay_whole(folder, 
 
 
 def test_the_text_encoder_reads_with_the_embeddings_of_the_file(folder):
-    encoder = shared("wan-vace-14b").pipe.text_encoder
+    encoder = shared(VACE_14B).pipe.text_encoder
     assert torch.equal(encoder.encoder.embed_tokens.weight, encoder.shared.weight)
 
 
@@ -102,7 +103,7 @@ def test_the_text_encoder_reads_with_the_embeddings_of_the_file(folder):
 def test_a_choice_that_is_none_is_told(folder, monkeypatch, variable):
     monkeypatch.setenv(variable, "float15")
     with pytest.raises(InputError, match=f"{variable} cannot be 'float15'; choose one of"):
-        shared("wan-vace-14b")
+        shared(VACE_14B)
 
 
 @pytest.fixture(scope="module")
@@ -143,4 +144,4 @@ def published() -> dict[str, VacePipeline]:
     ],
 )
 def test_models_take_turns_where_the_gpu_is_too_small_for_all(published, model, gib, offload):
-    assert best_offload(published[model], int(gib * GIB)) == offload
+    assert best_offload(Wan(published[model], torch.device("meta")), int(gib * GIB)) == offload

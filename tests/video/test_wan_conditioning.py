@@ -7,14 +7,15 @@ import pytest
 
 from tools.contracts import ClipSpec, Size
 from tools.errors import InputError
-from tools.video.conditioning import canvas_of, control, cropped, on_white, refuse_untrained
+from tools.video.conditioning import control, cropped, on_white
+from tools.video.wan_vace import VACE_14B
 
 CLIP = ClipSpec(Size(64, 48), 17, 16)
 
 
 def test_given_frames_are_kept_to_the_pixel_and_the_others_are_exactly_the_middle_grey(picture):
     image = picture(1, 64, 48)
-    video, mask = control({0: image}, CLIP)
+    video, mask = control({0: image}, CLIP, CLIP.size)
     assert video.shape == (1, 17, 48, 64, 3)
     assert mask.shape == (1, 17, 48, 64, 1)
     assert np.array_equal(video[0, 0], image / np.float32(255))
@@ -22,7 +23,7 @@ def test_given_frames_are_kept_to_the_pixel_and_the_others_are_exactly_the_middl
 
 
 def test_the_mask_is_0_on_given_frames_and_1_on_those_to_paint(picture):
-    _, mask = control({0: picture(1), 6: picture(2)}, CLIP)
+    _, mask = control({0: picture(1), 6: picture(2)}, CLIP, CLIP.size)
     kept = [number for number in range(17) if (mask[0, number] == 0).all()]
     painted = [number for number in range(17) if (mask[0, number] == 1).all()]
     assert kept == [0, 6]
@@ -34,7 +35,7 @@ def test_an_image_of_any_size_fills_the_frame_and_keeps_its_middle(size):
     width, height = size
     image = np.full((height, width, 3), 255, np.uint8)
     image[height * 3 // 8 : height * 5 // 8, width * 3 // 8 : width * 5 // 8] = (255, 0, 0)
-    video, _ = control({0: image}, CLIP)
+    video, _ = control({0: image}, CLIP, CLIP.size)
     frame = video[0, 0]
     assert frame[24, 32] == pytest.approx([1, 0, 0], abs=0.02)
     red = (frame[..., 1] < 0.5).mean(0) > 0
@@ -44,16 +45,16 @@ def test_an_image_of_any_size_fills_the_frame_and_keeps_its_middle(size):
 def test_what_is_over_is_cut_off_and_nothing_is_squeezed():
     image = np.zeros((48, 128, 3), np.uint8)
     image[:, 32:96] = 255
-    video, _ = control({0: image}, CLIP)
+    video, _ = control({0: image}, CLIP, CLIP.size)
     assert (video[0, 0] == 1).all()
 
 
 def test_a_size_that_the_model_cannot_paint_is_fitted_to_the_next_one_with_the_picture_in_place(picture):
     size = Size(72, 36)
-    assert canvas_of(size) == (80, 48)
-    assert canvas_of(Size(832, 480)) == (832, 480)
+    assert VACE_14B.canvas(size) == (80, 48)
+    assert VACE_14B.canvas(Size(832, 480)) == (832, 480)
     image = picture(1, *size)
-    video, mask = control({0: image}, ClipSpec(size, 5, 16))
+    video, mask = control({0: image}, ClipSpec(size, 5, 16), VACE_14B.canvas(size))
     assert video.shape[2:4] == mask.shape[2:4] == (48, 80)
     painted = (video[0, 0] * 255).round().astype(np.uint8)
     assert np.array_equal(cropped(painted, size), image)
@@ -67,17 +68,17 @@ def test_a_size_that_the_model_cannot_paint_is_fitted_to_the_next_one_with_the_p
 )
 def test_a_length_that_the_model_was_not_trained_on_is_refused_with_the_nearest(frames, nearest):
     with pytest.raises(InputError, match=f"not {frames}; {nearest}"):
-        refuse_untrained(ClipSpec(Size(832, 480), frames, 16))
+        VACE_14B.refuse_untrained(ClipSpec(Size(832, 480), frames, 16))
 
 
 def test_every_length_of_whole_groups_is_taken():
     for frames in (5, 9, 49, 77, 81):
-        refuse_untrained(ClipSpec(Size(832, 480), frames, 16))
+        VACE_14B.refuse_untrained(ClipSpec(Size(832, 480), frames, 16))
 
 
 def test_another_pace_is_refused():
     with pytest.raises(InputError, match="16 frames a second, not 24; set fps to 16"):
-        refuse_untrained(ClipSpec(Size(832, 480), 81, 24))
+        VACE_14B.refuse_untrained(ClipSpec(Size(832, 480), 81, 24))
 
 
 def test_a_reference_stands_whole_on_white_in_the_middle(photo):

@@ -125,7 +125,7 @@ def test_two_threads_get_each_their_own_clip(picture):
 
 
 def test_what_cannot_be_made_is_refused_before_anything_is_loaded(monkeypatch, picture):
-    monkeypatch.setattr("tools.video.wan_vace.shared", lambda model: pytest.fail("loaded"))
+    monkeypatch.setattr("tools.video.wan.shared", lambda model: pytest.fail("loaded"))
     for make, given in ((vace_large, Given({0: picture(1)})), (vace_large_from_references, Given({}))):
         for clip in (ClipSpec(CLIP.size, 18, 16), ClipSpec(CLIP.size, 85, 16), ClipSpec(CLIP.size, 17, 25)):
             with pytest.raises(InputError, match="VACE makes"):

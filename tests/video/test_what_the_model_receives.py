@@ -12,10 +12,11 @@ import torch
 from diffusers import WanVACEPipeline
 
 from tools.contracts import ClipSpec, Given, Reference, Size
-from tools.video import wan_vace
-from tools.video.checkpoint import Vace
+from tools.video import engine
+from tools.video.checkpoint import Wan
 from tools.video.conditioning import on_white
-from tools.video.wan_vace import NEGATIVE_PROMPT, vace_large, vace_large_from_references
+from tools.video.wan import NEGATIVE_PROMPT
+from tools.video.wan_vace import vace_large, vace_large_from_references
 
 CLIP = ClipSpec(Size(64, 64), 17, 16)
 
@@ -34,7 +35,7 @@ def quiet(done: int, total: int, message: str) -> None:
 
 
 @pytest.fixture
-def received(tiny_wan: Vace) -> Callable[..., list[dict[str, Any]]]:
+def received(tiny_wan: Wan) -> Callable[..., list[dict[str, Any]]]:
     def generate(given: Given, clip: ClipSpec = CLIP, seed: int = 1, **options: Any) -> list[dict[str, Any]]:
         make = vace_large if given.frames else vace_large_from_references
         with calls_of(tiny_wan.pipe.transformer) as calls:
@@ -56,7 +57,7 @@ def control(received) -> Callable[..., torch.Tensor]:
 
 
 @torch.no_grad()
-def encoded(vace: Vace, video: torch.Tensor) -> torch.Tensor:
+def encoded(vace: Wan, video: torch.Tensor) -> torch.Tensor:
     """Latents of a video of shape (3, frames, height, width) in [-1, 1], written down once more."""
     mean, std = (torch.tensor(vace.pipe.vae.config[f"latents_{name}"]).view(-1, 1, 1, 1) for name in ("mean", "std"))
     latents: torch.Tensor = (vace.pipe.vae.encode(video[None]).latent_dist.mode()[0] - mean) / std
@@ -171,7 +172,7 @@ def test_the_shift_reaches_the_timesteps(received, picture, size, options, times
 
 
 def test_a_large_clip_is_shifted_further(received, picture, monkeypatch):
-    monkeypatch.setattr(wan_vace, "_SMALL", 64 * 64)
+    monkeypatch.setattr(engine, "SMALL", 64 * 64)
     small, large = (
         received(Given({0: picture(1)}), clip=ClipSpec(size, 5, 16), steps=2, guidance=1.0)[1]["timestep"]
         for size in (Size(64, 64), Size(80, 64))

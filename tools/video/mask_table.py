@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch.nn.functional import interpolate, max_pool3d
 
-from tools.video.conditioning import GROUP
+from tools.contracts import KEYFRAME_GROUP
 
 MaskTable = Literal["by_group", "stock"]
 """``stock`` is as diffusers and VACE's own code have it; ``by_group`` marks the latents that the frames are in."""
@@ -27,7 +27,7 @@ def by_group(mask: torch.Tensor) -> torch.Tensor:
     given too, for a first frame alone was never marked in training.
     """
     first = mask[:, :, :2].amax(2, keepdim=True)
-    groups = max_pool3d(mask[:, :, 1:], (GROUP, 1, 1))
+    groups = max_pool3d(mask[:, :, 1:], (KEYFRAME_GROUP, 1, 1))
     moved = torch.ones_like(mask)
     moved[:, :, frames_read(mask.shape[2])] = torch.cat([first, groups], 2)
     return moved
@@ -36,5 +36,5 @@ def by_group(mask: torch.Tensor) -> torch.Tensor:
 def frames_read(frames: int) -> torch.Tensor:
     """The frame that the stock table reads for each latent of a clip."""
     numbers = torch.arange(frames, dtype=torch.float64)[None, None]
-    latents = (frames - 1) // GROUP + 1
+    latents = (frames - 1) // KEYFRAME_GROUP + 1
     return interpolate(numbers, size=latents, mode="nearest-exact")[0, 0].long()

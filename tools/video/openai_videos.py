@@ -18,9 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
-import numpy as np
 from av.error import FFmpegError
-from PIL import Image, ImageOps
 from pydantic import Field
 
 from tools import media
@@ -29,6 +27,7 @@ from tools.contracts import ClipSpec, Given, Progress, RGBImage, Size
 from tools.errors import BackendError, InputError, Unavailable
 from tools.home import home_folder
 from tools.notes import note
+from tools.video.conditioning import fitted
 from tools.video.video_server import Forgotten, Outage, RemoteJob, VideoServer
 
 PAUSES = (0.5, 5.0)
@@ -206,7 +205,7 @@ def _frames(path: Path, clip: ClipSpec) -> Iterator[RGBImage]:
     if abs(facts.fps - clip.fps) > 0.01 * clip.fps:
         note(f"The video server made {facts.fps:g} frames a second; they are shown at {clip.fps}.")
     for image in islice(media.read_clip(path), clip.frames):
-        yield np.asarray(ImageOps.fit(Image.fromarray(image), clip.size, Image.Resampling.LANCZOS))
+        yield fitted(image, clip.size)
 
 
 def _there(server: VideoServer, until: float) -> bool:

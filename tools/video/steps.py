@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,15 +18,19 @@ class Steps:
     """Tells of a denoising: every few blocks, and at the end of each step; always when the device has done it."""
 
     def __init__(self, report: Progress, total: int, device: torch.device) -> None:
+        self.total = total
         self._report = report
-        self._total = total
         self._device = device
         self._done = 0
 
     @contextmanager
-    def watching(self, transformer: Any) -> Iterator[None]:  # noqa: ANN401 - a VACE transformer of diffusers
-        """Within the block, report from inside its forward; what ``report`` raises comes out of it."""
-        blocks = [*transformer.vace_blocks, *transformer.blocks][::BLOCKS]
+    def watching(self, transformers: Sequence[Any]) -> Iterator[None]:
+        """Within the block, report from inside their forward; what ``report`` raises comes out of it."""
+        blocks = [
+            block
+            for transformer in transformers
+            for block in [*getattr(transformer, "vace_blocks", ()), *transformer.blocks][::BLOCKS]
+        ]
         hooks = [block.register_forward_pre_hook(lambda *_: self._tell()) for block in blocks]
         try:
             yield
@@ -43,4 +47,4 @@ class Steps:
     def _tell(self) -> None:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        self._report(self._done, self._total, "Making the clip" if self._done < self._total else "Decoding the clip")
+        self._report(self._done, self.total, "Making the clip" if self._done < self.total else "Decoding the clip")

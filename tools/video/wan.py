@@ -1,0 +1,117 @@
+"""What every clip by a Wan model shares, from its options to its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from diffusers import UniPCMultistepScheduler
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tools.contracts import ClipSpec, Progress, RGBImage
+from tools.errors import BackendError
+from tools.video.checkpoint import Wan, shared, whole_folder
+from tools.video.conditioning import cropped
+from tools.video.engine import Engine
+from tools.video.steps import Steps
+
+NEGATIVE_PROMPT = (
+    "still picture, frozen motion, flicker, blurry, overexposed, washed out colours, low quality, jpeg artifacts, "
+    "deformed face, changing face, badly drawn hands, extra fingers, extra limbs, subtitles, text, watermark"
+)
+
+
+@dataclass(frozen=True)
+class WanVideo:
+    """The options are the fields with a default; what is unset is as the engine's authors advise.
+
+    ``shift`` moves the denoising towards high noise, where motion is decided. At ``guidance`` 1 there is none, and a
+    step costs half. ``vae_tiling`` saves memory at the ends.
+    """
+
+    engine: Engine
+    steps: Annotated[int, Field(ge=1, le=200)] | None = None
+    guidance: Annotated[float, Field(ge=1, le=20)] | None = None
+    shift: Annotated[float, Field(gt=0, le=20)] | None = None
+    negative_prompt: str = NEGATIVE_PROMPT
+    vae_tiling: bool = False
+
+    def __post_init__(self) -> None:
+        whole_folder(self.engine)
+
+    def check(self, clip: ClipSpec) -> None:
+        """``InputError``, with what would do, where the model was not trained on such clips."""
+        self.engine.refuse_untrained(clip)
+
+    def _make(
+        self, prompt: str, clip: ClipSpec, conditions: Mapping[str, Any], seed: int, report: Progress
+    ) -> Iterator[RGBImage]:
+        """``conditions`` are what the pipeline takes beside what all take."""
+        steps = self.steps or self.engine.steps
+        report(0, steps, "Loading the video model")
+        wan = shared(self.engine)
+        with wan.lock, _enough_memory(), _left_ready(wan):
+            report(0, steps, "Reading the prompt")
+            self._set_up(wan.pipe, clip)
+            painted = self._denoise(wan, prompt, clip, conditions, seed, Steps(report, steps, wan.device))
+        return (cropped(_eight_bits(frame), clip.size) for frame in painted)
+
+    def _set_up(self, pipe: Any, clip: ClipSpec) -> None:  # noqa: ANN401 - a pipeline of diffusers
+        """What a pipeline keeps from one clip to the next is set for this one."""
+        # A scheduler reads its shift when it is made; setting the attribute later changes nothing.
+        shift = self.shift or self.engine.shift(clip.size)
+        pipe.scheduler = UniPCMultistepScheduler.from_config(pipe.scheduler.config, flow_shift=shift)
+        (pipe.vae.enable_tiling if self.vae_tiling else pipe.vae.disable_tiling)()
+
+    def _denoise(
+        self, wan: Wan, prompt: str, clip: ClipSpec, conditions: Mapping[str, Any], seed: int, steps: Steps
+    ) -> NDArray[np.float32]:
+        """Shape (frames, height, width, 3) of the canvas, 0 to 1."""
+        canvas = self.engine.canvas(clip.size)
+        with steps.watching(wan.transformers):
+            made = wan.pipe(
+                prompt=prompt,
+                negative_prompt=self.negative_prompt,
+                **conditions,
+                width=canvas.width,
+                height=canvas.height,
+                num_frames=clip.frames,
+                num_inference_steps=steps.total,
+                guidance_scale=self.guidance or self.engine.guidance,
+                generator=torch.Generator().manual_seed(seed),
+                callback_on_step_end=steps.ended,
+                output_type="np",
+            )
+        frames: NDArray[np.float32] = made.frames[0]
+        return frames
+
+
+@contextmanager
+def _left_ready(wan: Wan) -> Iterator[None]:
+    """Models that take turns go back to their place when a clip is broken off too."""
+    try:
+        yield
+    except BaseException:
+        wan.pipe.maybe_free_model_hooks()
+        raise
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise BackendError(
+            "The GPU has too little memory for this clip; ask for fewer frames or a smaller size, or set "
+            "STEADFACE_WAN_OFFLOAD to model or blocks."
+        ) from error
+
+
+def _eight_bits(frame: NDArray[np.float32]) -> RGBImage:
+    return (frame * 255).round().astype(np.uint8)
