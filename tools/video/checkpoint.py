@@ -139,7 +139,10 @@ def _missing(folder: Path, engine: Engine) -> Iterator[str]:
     yield from (pattern for pattern in needed if not any(folder.glob(pattern)))
     index = json.loads((folder / "model_index.json").read_text())
     config = json.loads((folder / "transformer" / "config.json").read_text())
-    if index["transformer"][1] != config["_class_name"] or not engine.proof.items() <= {**index, **config}.items():
+    known = {**index, **config}
+    if index["transformer"][1] != config["_class_name"] or any(
+        known.get(key) != engine.proof[key] for key in engine.proof
+    ):
         yield f"{engine.title} transformer"
     for table in folder.glob("*/*.safetensors.index.json"):
         shards = sorted(set(json.loads(table.read_text())["weight_map"].values()))
