@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tools.contracts import ClipSpec, Progress, RGBImage
-from tools.errors import BackendError
+from tools.errors import BackendError, InputError
+from tools.notes import note
 from tools.video.checkpoint import Wan, shared, whole_folder
 from tools.video.conditioning import cropped
 from tools.video.engine import Engine
+from tools.video.step_cache import StepCache
 from tools.video.steps import Steps
 
 NEGATIVE_PROMPT = (
@@ -26,12 +28,17 @@ NEGATIVE_PROMPT = (
 )
 
 
+FEWEST_TO_SKIP = 8
+"""Steps of a clip, below which a step cache has nothing to skip."""
+
+
 @dataclass(frozen=True)
 class WanVideo:
     """The options are the fields with a default; what is unset is as the engine's authors advise.
 
     ``shift`` moves the denoising towards high noise, where motion is decided. At ``guidance`` 1 there is none, and a
-    step costs half. ``vae_tiling`` saves memory at the ends.
+    step costs half. ``vae_tiling`` saves memory at the ends. ``step_cache`` is the threshold of ``step_cache.py``: 0
+    computes every step, and its paper has 0.05 for Wan 2.1.
     """
 
     engine: Engine
@@ -40,8 +47,14 @@ class WanVideo:
     shift: Annotated[float, Field(gt=0, le=20)] | None = None
     negative_prompt: str = NEGATIVE_PROMPT
     vae_tiling: bool = False
+    step_cache: Annotated[float, Field(ge=0)] = 0.0
 
     def __post_init__(self) -> None:
+        if self.step_cache and self._steps < FEWEST_TO_SKIP:
+            raise InputError(
+                f"A step cache is of no use with {self._steps} steps; set the option step_cache to 0, or steps to "
+                f"{FEWEST_TO_SKIP} at least."
+            )
         whole_folder(self.engine)
 
     def check(self, clip: ClipSpec) -> None:
@@ -52,7 +65,7 @@ class WanVideo:
         self, prompt: str, clip: ClipSpec, conditions: Mapping[str, Any], seed: int, report: Progress
     ) -> Iterator[RGBImage]:
         """``conditions`` are what the pipeline takes beside what all take."""
-        steps = self.steps or self.engine.steps
+        steps = self._steps
         report(0, steps, "Loading the video model")
         wan = shared(self.engine)
         with wan.lock, _enough_memory(), _left_ready(wan):
@@ -73,7 +86,7 @@ class WanVideo:
     ) -> NDArray[np.float32]:
         """Shape (frames, height, width, 3) of the canvas, 0 to 1."""
         canvas = self.engine.canvas(clip.size)
-        with steps.watching(wan.transformers):
+        with steps.watching(wan.transformers), self._caching(wan):
             made = wan.pipe(
                 prompt=prompt,
                 negative_prompt=self.negative_prompt,
@@ -89,6 +102,20 @@ class WanVideo:
             )
         frames: NDArray[np.float32] = made.frames[0]
         return frames
+
+    @contextmanager
+    def _caching(self, wan: Wan) -> Iterator[None]:
+        if not self.step_cache:
+            yield
+            return
+        cache = StepCache(self.step_cache, self._steps)
+        with cache.serving(wan.transformers):
+            yield
+        note(f"The step cache skipped {cache.skipped} of {self._steps} steps.")
+
+    @property
+    def _steps(self) -> int:
+        return self.steps or self.engine.steps
 
 
 @contextmanager
