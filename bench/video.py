@@ -84,7 +84,7 @@ def loaded(shape: dict[str, dict[str, Any]], device: torch.device) -> Wan:
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
     )
     pipe.set_progress_bar_config(disable=True)
-    return Wan(pipe, device)
+    return Wan(pipe, device, pipe.scheduler.config)
 
 
 def filled(make: Callable[[], M], device: torch.device, precision: torch.dtype) -> M:

@@ -11,6 +11,7 @@ from diffusers import (
     AutoencoderKLWan,
     UniPCMultistepScheduler,
     WanImageToVideoPipeline,
+    WanPipeline,
     WanTransformer3DModel,
     WanVACEPipeline,
     WanVACETransformer3DModel,
@@ -82,7 +83,7 @@ def save_tiny_wan_2_2(folder: Path) -> Path:
 
 
 def save_tiny_wan_5b(folder: Path) -> Path:
-    """Image to video that keeps the latents of the first frame; 32 pixels a token."""
+    """Image to video that keeps the latents of the first frame; 32 pixels a token. Published as a ``WanPipeline``."""
     torch.manual_seed(3)
     vae = AutoencoderKLWan(
         base_dim=3,
@@ -99,7 +100,7 @@ def save_tiny_wan_5b(folder: Path) -> Path:
         scale_factor_temporal=4,
         temperal_downsample=[False, True, True],
     )
-    WanImageToVideoPipeline(
+    WanPipeline(
         **_shared_parts(), vae=vae, transformer=_i2v_transformer(48, 48), expand_timesteps=True
     ).save_pretrained(folder)
     return folder

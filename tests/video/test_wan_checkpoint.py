@@ -144,4 +144,4 @@ def published() -> dict[str, VacePipeline]:
     ],
 )
 def test_models_take_turns_where_the_gpu_is_too_small_for_all(published, model, gib, offload):
-    assert best_offload(Wan(published[model], torch.device("meta")), int(gib * GIB)) == offload
+    assert best_offload(Wan(published[model], torch.device("meta"), {}), int(gib * GIB)) == offload

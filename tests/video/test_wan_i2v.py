@@ -95,13 +95,13 @@ def test_a_clip_has_what_was_asked_for_and_the_same_bytes_for_the_same_seed(kind
 
 @KINDS
 def test_a_clip_is_the_stock_pipelines_to_the_bit(kind, picture):
+    ours = clip_of(kind, picture(1))  # first: the scheduler is the last clip's
     wan, clip = shared(ENGINES[kind]), clip_spec(kind)
     stock = WanImageToVideoPipeline(
         **wan.pipe.components,
         boundary_ratio=wan.pipe.config.boundary_ratio,
         expand_timesteps=wan.pipe.config.expand_timesteps,
     )
-    ours = clip_of(kind, picture(1))
     frames = stock(
         Image.fromarray(picture(1)),
         prompt=PROMPT,
@@ -158,6 +158,12 @@ def test_each_transformer_of_a14b_has_its_side_of_the_boundary_and_its_guidance(
     plain = clip_of("a14b", picture(1), steps=4)
     assert not np.array_equal(plain, clip_of("a14b", picture(1), steps=4, guidance_2=6.0))
     assert np.array_equal(plain, clip_of("a14b", picture(1), steps=4, guidance_2=3.5))
+
+
+def test_guidance_for_low_noise_alone_is_refused_since_it_would_do_nothing():
+    with pytest.raises(InputError, match="leave the option guidance_2 out"):
+        wan_2_2_a14b(guidance=1.0, guidance_2=3.5)
+    assert wan_2_2_a14b(guidance=1.0).guidance_2 is None
 
 
 @KINDS

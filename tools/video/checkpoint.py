@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -41,10 +41,11 @@ _STATES = 20
 
 @dataclass(frozen=True)
 class Wan:
-    """A loaded pipeline; whoever holds ``lock`` may use it."""
+    """A loaded pipeline; whoever holds ``lock`` may use it. ``scheduler`` is the configuration that it came with."""
 
     pipe: Any
     device: torch.device
+    scheduler: Mapping[str, Any]
     lock: Lock = field(default_factory=Lock)
 
     @property
@@ -92,7 +93,7 @@ def _load(engine: Engine, folder: Path) -> Wan:
     except (OSError, ValueError, SafetensorError) as error:
         raise _broken(engine, folder, "cannot be read") from error
     pipe.set_progress_bar_config(disable=True)
-    wan = Wan(pipe, device)
+    wan = Wan(pipe, device, pipe.scheduler.config)
     _place(wan)
     return wan
 

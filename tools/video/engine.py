@@ -20,7 +20,8 @@ class Engine:
     ``pipeline`` is the class that loads it. ``proof`` are values in the configuration of pipeline and transformer that
     tell it from its relatives; ``parts`` the folders of a checkpoint that hold weights. Sizes are multiples of
     ``multiple``: pixels a latent times latents a token. ``shifts`` are for frames up to 832x480 and above.
-    ``guidance_2`` is that of the transformer for low noise, where there are two.
+    ``guidance_2`` is that of the transformer for low noise, where there are two. ``distilled`` is the LoRA of the
+    catalog for four steps, where there is one.
     """
 
     model: str
@@ -35,6 +36,7 @@ class Engine:
     guidance: float = 5.0
     guidance_2: float | None = None
     shifts: tuple[float, float] = (3.0, 5.0)
+    distilled: str | None = None
 
     def refuse_untrained(self, clip: ClipSpec) -> None:
         """``InputError``, with what would do, where the model was not trained on such clips."""

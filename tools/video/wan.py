@@ -15,9 +15,11 @@ from pydantic import Field
 
 from tools.contracts import ClipSpec, Progress, RGBImage
 from tools.errors import BackendError, InputError
+from tools.models.catalog import catalog
 from tools.notes import note
 from tools.video.checkpoint import Wan, shared, whole_folder
 from tools.video.conditioning import cropped
+from tools.video.distilled import GUIDANCE, SHIFT, STEPS, DistilledScheduler, lora_file, take_off, wear
 from tools.video.engine import Engine
 from tools.video.step_cache import StepCache
 from tools.video.steps import Steps
@@ -38,7 +40,8 @@ class WanVideo:
 
     ``shift`` moves the denoising towards high noise, where motion is decided. At ``guidance`` 1 there is none, and a
     step costs half. ``vae_tiling`` saves memory at the ends. ``step_cache`` is the threshold of ``step_cache.py``: 0
-    computes every step, and its paper has 0.05 for Wan 2.1.
+    computes every step, and its paper has 0.05 for Wan 2.1. ``distilled`` makes clips in four steps by the LoRA of
+    ``distilled.py``, as far as ``distilled_strength``; it sets steps, guidance and shift itself.
     """
 
     engine: Engine
@@ -48,14 +51,30 @@ class WanVideo:
     negative_prompt: str = NEGATIVE_PROMPT
     vae_tiling: bool = False
     step_cache: Annotated[float, Field(ge=0)] = 0.0
+    distilled: bool = False
+    distilled_strength: Annotated[float, Field(gt=0, le=2)] = 1.0
 
     def __post_init__(self) -> None:
+        if self.distilled:
+            self._refuse_beside_distilled()
         if self.step_cache and self._steps < FEWEST_TO_SKIP:
             raise InputError(
                 f"A step cache is of no use with {self._steps} steps; set the option step_cache to 0, or steps to "
                 f"{FEWEST_TO_SKIP} at least."
             )
         whole_folder(self.engine)
+
+    def _refuse_beside_distilled(self) -> None:
+        if self.engine.distilled is None:
+            raise InputError(
+                f"There is no distilled LoRA for {catalog()[self.engine.model].title} here; leave the option distilled out."
+            )
+        if (self.steps or STEPS, self.guidance or GUIDANCE, self.shift or SHIFT) != (STEPS, GUIDANCE, SHIFT):
+            raise InputError(
+                f"The option distilled sets steps to {STEPS}, guidance to {GUIDANCE:g} and shift to {SHIFT:g} itself; "
+                "leave those options out."
+            )
+        lora_file(self.engine.distilled)
 
     def check(self, clip: ClipSpec) -> None:
         """``InputError``, with what would do, where the model was not trained on such clips."""
@@ -70,15 +89,22 @@ class WanVideo:
         wan = shared(self.engine)
         with wan.lock, _enough_memory(), _left_ready(wan):
             report(0, steps, "Reading the prompt")
-            self._set_up(wan.pipe, clip)
+            self._set_up(wan, clip, seed)
             painted = self._denoise(wan, prompt, clip, conditions, seed, Steps(report, steps, wan.device))
         return (cropped(_eight_bits(frame), clip.size) for frame in painted)
 
-    def _set_up(self, pipe: Any, clip: ClipSpec) -> None:  # noqa: ANN401 - a pipeline of diffusers
+    def _set_up(self, wan: Wan, clip: ClipSpec, seed: int) -> None:
         """What a pipeline keeps from one clip to the next is set for this one."""
-        # A scheduler reads its shift when it is made; setting the attribute later changes nothing.
-        shift = self.shift or self.engine.shift(clip.size)
-        pipe.scheduler = UniPCMultistepScheduler.from_config(pipe.scheduler.config, flow_shift=shift)
+        pipe = wan.pipe
+        if self.distilled:
+            assert self.engine.distilled is not None
+            wear(pipe, self.engine.distilled, self.distilled_strength)
+            pipe.scheduler = DistilledScheduler(seed)
+        else:
+            take_off(pipe)
+            # A scheduler reads its shift when it is made; setting the attribute later changes nothing.
+            shift = self.shift or self.engine.shift(clip.size)
+            pipe.scheduler = UniPCMultistepScheduler.from_config(wan.scheduler, flow_shift=shift)
         (pipe.vae.enable_tiling if self.vae_tiling else pipe.vae.disable_tiling)()
 
     def _denoise(
@@ -95,7 +121,7 @@ class WanVideo:
                 height=canvas.height,
                 num_frames=clip.frames,
                 num_inference_steps=steps.total,
-                guidance_scale=self.guidance or self.engine.guidance,
+                guidance_scale=GUIDANCE if self.distilled else self.guidance or self.engine.guidance,
                 generator=torch.Generator().manual_seed(seed),
                 callback_on_step_end=steps.ended,
                 output_type="np",
@@ -115,7 +141,7 @@ class WanVideo:
 
     @property
     def _steps(self) -> int:
-        return self.steps or self.engine.steps
+        return STEPS if self.distilled else self.steps or self.engine.steps
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from PIL import Image
 from pydantic import Field
 
 from tools.contracts import ClipSpec, Given, Progress, RGBImage
+from tools.errors import InputError
 from tools.video.conditioning import on_canvas
 from tools.video.engine import Engine
 from tools.video.wan import WanVideo
@@ -31,7 +32,7 @@ _wan_2_1 = partial(
     steps=40,
 )
 
-WAN_2_1_480P = _wan_2_1("wan2.1-i2v-14b-480p")
+WAN_2_1_480P = _wan_2_1("wan2.1-i2v-14b-480p", distilled="wan2.1-distilled-i2v")
 WAN_2_1_720P = _wan_2_1("wan2.1-i2v-14b-720p")
 
 WAN_2_2_A14B = Engine(
@@ -79,6 +80,12 @@ class WanOfTwoTransformers(WanFromFirstFrame):
     """``guidance`` is for high noise, ``guidance_2`` for low."""
 
     guidance_2: Annotated[float, Field(ge=1, le=20)] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # diffusers asks the first alone whether there is any guidance.
+        if self.guidance == 1 and (self.guidance_2 or 1) > 1:
+            raise InputError("At guidance 1 there is none at all; leave the option guidance_2 out, or raise guidance.")
 
     def _conditions(self, first: RGBImage) -> dict[str, Any]:
         return {**super()._conditions(first), "guidance_scale_2": self.guidance_2 or self.engine.guidance_2}

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from tools.contracts import ClipSpec, Given, Progress, RGBImage
+from tools.video.checkpoint import Wan
 from tools.video.conditioning import control, on_white
 from tools.video.engine import Engine
 from tools.video.mask_table import MaskTable
@@ -24,7 +25,7 @@ from tools.video.wan import WanVideo
 
 _vace = partial(Engine, title="VACE", pipeline=VacePipeline, proof={"_class_name": "WanVACETransformer3DModel"})
 
-VACE_14B = _vace("wan-vace-14b")
+VACE_14B = _vace("wan-vace-14b", distilled="wan2.1-distilled-t2v")
 VACE_1_3B = _vace("wan-vace-1.3b")
 
 
@@ -62,9 +63,9 @@ class VaceFromFrames(WanVideo):
         }
         return self._make(prompt, clip, conditions, seed, report)
 
-    def _set_up(self, pipe: Any, clip: ClipSpec) -> None:  # noqa: ANN401
-        super()._set_up(pipe, clip)
-        pipe.masks = self.masks
+    def _set_up(self, wan: Wan, clip: ClipSpec, seed: int) -> None:
+        super()._set_up(wan, clip, seed)
+        wan.pipe.masks = self.masks
 
 
 @dataclass(frozen=True)
