@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -216,6 +218,15 @@ def test_a_folder_of_another_kind_is_refused(folders, tiny_wan_folder, monkeypat
             patched.setenv(variable, str(folder))
             with pytest.raises(Unavailable, match="is not whole"):
                 make()
+
+
+def test_the_model_for_first_and_last_frames_is_refused_as_it_looks_at_two(folders, tmp_path, monkeypatch):
+    folder = copytree(folders["2.1"], tmp_path / "flf2v")
+    config = folder / "transformer" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "pos_embed_seq_len": 514}))
+    monkeypatch.setenv(VARIABLES["2.1"], str(folder))
+    with pytest.raises(Unavailable, match=r"holds no Wan 2\.1 I2V transformer"):
+        wan_2_1_480p()
 
 
 @pytest.mark.parametrize("name", ["wan2.1-i2v-14b-480p", "wan2.1-i2v-14b-720p", "wan2.2-i2v-a14b", "wan2.2-ti2v-5b"])
