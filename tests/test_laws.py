@@ -51,6 +51,7 @@ WORKER_SIDE = {
     "tools.optical_flow": "identity repair, which any video backend may be asked for",
     "tools.insight": "the face models of insightface, which ArcFace and HyperLoRA share",
     "tools.device": "the device that models of several backends run on",
+    "tools.residency": "models of several backends that share the GPU of a worker",
     "tools.sdxl": "the pipeline that first frame and face detailer share",
 }
 """Modules outside backends that may import a heavy library; nothing in the agent reaches them (import-linter)."""

@@ -6,7 +6,6 @@ Sampling is the field's usual for photographs: DPM++ 2M on Karras' noise levels.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,8 @@ from numpy.typing import NDArray
 
 from tools.contracts import Progress, Reference
 from tools.device import best_device
-from tools.errors import BackendError, InputError, Unavailable
+from tools.environment import choice
+from tools.errors import BackendError, Unavailable
 from tools.models.place import folder_of, how_to_get
 
 CHECKPOINT = "realvisxl"
@@ -216,19 +216,13 @@ def load(folder: Path, device: torch.device, precision: torch.dtype | None = Non
 
 def best_precision(device: torch.device) -> torch.dtype:
     """What ``STEADFACE_SDXL_PRECISION`` names; else half on a GPU, as checkpoints are published, and full on a CPU."""
-    named = os.environ.get("STEADFACE_SDXL_PRECISION")
-    if not named:
-        return torch.float32 if device.type == "cpu" else torch.float16
-    if named not in PRECISIONS:
-        raise InputError(f"STEADFACE_SDXL_PRECISION cannot be {named!r}; choose one of: {', '.join(PRECISIONS)}.")
-    return PRECISIONS[named]
+    named = choice("STEADFACE_SDXL_PRECISION", PRECISIONS)
+    return PRECISIONS[named] if named else torch.float32 if device.type == "cpu" else torch.float16
 
 
 def _takes_turns(device: torch.device) -> bool:
     """Whether models wait for their turn on the card: as ``STEADFACE_SDXL_OFFLOAD`` says, else by the card's size."""
-    named = os.environ.get("STEADFACE_SDXL_OFFLOAD") or "auto"
-    if named not in ("auto", "always", "never"):
-        raise InputError(f"STEADFACE_SDXL_OFFLOAD cannot be {named!r}; choose one of: auto, always, never.")
+    named = choice("STEADFACE_SDXL_OFFLOAD", ("auto", "always", "never"))
     if device.type != "cuda" or named == "never":
         return False
     return named == "always" or torch.cuda.get_device_properties(device).total_memory < _ROOMY
@@ -236,11 +230,7 @@ def _takes_turns(device: torch.device) -> bool:
 
 def _compiler() -> str | None:
     """The backend of ``torch.compile`` that ``STEADFACE_SDXL_COMPILE`` names, where it names one."""
-    named = os.environ.get("STEADFACE_SDXL_COMPILE")
-    known = torch.compiler.list_backends(exclude_tags=())
-    if named and named not in known:
-        raise InputError(f"STEADFACE_SDXL_COMPILE cannot be {named!r}; choose one of: {', '.join(known)}.")
-    return named or None
+    return choice("STEADFACE_SDXL_COMPILE", torch.compiler.list_backends(exclude_tags=()))
 
 
 @contextmanager

@@ -123,5 +123,5 @@ def test_options_that_it_sets_itself_are_refused_beside_it(keep: Any, options: d
 
 
 def test_a_model_that_none_was_made_for_says_so(keep: Any) -> None:
-    with pytest.raises(InputError, match="no distilled LoRA for Wan2.1 VACE 1.3B here"):
+    with pytest.raises(InputError, match=r"no distilled LoRA for Wan2\.1 VACE 1\.3B here"):
         vace_small(distilled=True)

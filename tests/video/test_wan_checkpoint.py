@@ -12,7 +12,8 @@ from diffusers import AutoencoderKLWan, WanVACETransformer3DModel
 from transformers import UMT5Config, UMT5EncoderModel
 
 from tools.errors import InputError, Unavailable
-from tools.video.checkpoint import Wan, best_offload, shared, whole_folder
+from tools.video.checkpoint import shared, whole_folder
+from tools.video.memory import best_offload
 from tools.video.vace_pipeline import VacePipeline
 from tools.video.wan_vace import VACE_14B
 
@@ -144,4 +145,4 @@ def published() -> dict[str, VacePipeline]:
     ],
 )
 def test_models_take_turns_where_the_gpu_is_too_small_for_all(published, model, gib, offload):
-    assert best_offload(Wan(published[model], torch.device("meta"), {}), int(gib * GIB)) == offload
+    assert best_offload(published[model], int(gib * GIB)) == offload

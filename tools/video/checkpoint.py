@@ -1,52 +1,53 @@
-"""Wan models in the layout of the published checkpoints: found whole, loaded once a worker, placed on their device.
-
-``STEADFACE_WAN_OFFLOAD`` says what waits in the computer's memory while it is not needed: ``none``; ``model``, whole
-models that take turns; ``blocks``, every block of the transformer too. Unset, the least that the GPU can do with.
-``STEADFACE_WAN_PRECISION`` is that of transformer and text encoder: ``bfloat16``, or ``float32``, which a CPU has
-unless told otherwise. VAE and image encoder are always in ``float32``.
-"""
+"""Wan models in the layout of the published checkpoints: found whole, loaded once a worker, ready on their device."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
-from diffusers.hooks import apply_group_offloading
 from safetensors import SafetensorError
 
+from tools.contracts import Size
 from tools.device import best_device
-from tools.errors import InputError, Unavailable
+from tools.errors import Unavailable
 from tools.models.catalog import catalog
 from tools.models.place import folder_of, how_to_get
+from tools.residency import Tenant
 from tools.video.engine import Engine
-
-Offload = Literal["none", "model", "blocks"]
-
-PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+from tools.video.memory import Offload, activations, chosen_offload, next_offload, place, weights_of
+from tools.video.speed import best_precision, computed_in, quantization, quicken
 
 _FULL_PRECISION = ("vae", "image_encoder")
+"""Parts that are computed in ``float32``, whatever the others are."""
 
-_TOKENS = 75_600
-"""Of a clip of 1280x720 and 81 frames, the largest that the models were trained on."""
-
-_STATES = 20
-"""How many tensors as large as the hidden states are alive at once beside VACE's hints: an estimate, not measured."""
+_held: dict[tuple[str, Path], Wan] = {}
+_loading = Lock()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Wan:
-    """A loaded pipeline; whoever holds ``lock`` may use it. ``scheduler`` is the configuration that it came with."""
+    """A loaded pipeline; whoever holds ``lock`` may use it.
+
+    ``scheduler`` is the configuration that it came with. ``offload`` says where its models wait, and ``tiled`` whether
+    its VAE works in tiles whatever a clip asks for, because the GPU had too little memory once.
+    """
 
     pipe: Any
     device: torch.device
     scheduler: Mapping[str, Any]
+    offload: Offload = "none"
+    tiled: bool = False
     lock: Lock = field(default_factory=Lock)
+    tenant: Tenant = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settle()
 
     @property
     def transformers(self) -> list[Any]:
@@ -54,9 +55,34 @@ class Wan:
         both = (self.pipe.transformer, getattr(self.pipe, "transformer_2", None))
         return [transformer for transformer in both if transformer is not None]
 
+    def room(self, size: Size, frames: int) -> int:
+        """Bytes of the GPU that a clip needs beside what is there already."""
+        moving = 0 if self.offload == "none" else max(weights_of(self.pipe).values())
+        return activations(self.pipe.transformer.config, size, frames) + (moving if self.offload == "model" else 0)
 
-_held: dict[tuple[str, Path], Wan] = {}
-_loading = Lock()
+    def step_down(self) -> str | None:
+        """Need less of the GPU from now on: how, as half a sentence, or ``None`` where nothing is left to do."""
+        lower = next_offload(self.offload) if self.device.type == "cuda" else None
+        if lower is not None:
+            self.offload = lower
+            self._settle()
+            return f"as with STEADFACE_WAN_OFFLOAD={lower}"
+        if self.tiled:
+            return None
+        self.tiled = True
+        return "with its VAE in tiles"
+
+    def _settle(self) -> None:
+        """Whole models go to the GPU when a clip is made; others wait where their hooks have them."""
+        if self.offload == "none" and self.device.type == "cuda":
+            size = sum(weights_of(self.pipe).values())
+            self.tenant = Tenant("video", size, partial(place, self.pipe, self.device, "none"), self._leave)
+            return
+        place(self.pipe, self.device, self.offload)
+        self.tenant = Tenant("video", 0, lambda: None, lambda: None)
+
+    def _leave(self) -> None:
+        self.pipe.to("cpu")
 
 
 def whole_folder(engine: Engine) -> Path:
@@ -82,55 +108,23 @@ def shared(engine: Engine) -> Wan:
 
 def _load(engine: Engine, folder: Path) -> Wan:
     device = best_device()
+    precision = best_precision(device)
     full = {part: torch.float32 for part in engine.parts if part in _FULL_PRECISION}
     try:
         pipe = engine.pipeline.from_pretrained(
             folder,
-            dtype={**full, "default": best_precision(device)},
+            dtype={**full, "default": computed_in(precision)},
+            quantization_config=quantization(precision, engine.parts),
             use_safetensors=True,
             local_files_only=True,
         )
     except (OSError, ValueError, SafetensorError) as error:
         raise _broken(engine, folder, "cannot be read") from error
     pipe.set_progress_bar_config(disable=True)
-    wan = Wan(pipe, device, pipe.scheduler.config)
-    _place(wan)
+    wan = Wan(pipe, device, pipe.scheduler.config, chosen_offload(pipe, device))
+    for transformer in wan.transformers:
+        quicken(transformer, precision)
     return wan
-
-
-def best_precision(device: torch.device) -> torch.dtype:
-    named = _chosen("STEADFACE_WAN_PRECISION", tuple(PRECISIONS))
-    return PRECISIONS[named] if named else torch.float32 if device.type == "cpu" else torch.bfloat16
-
-
-def best_offload(wan: Wan, memory: int) -> Offload:
-    """The least that a GPU with ``memory`` bytes can do with, for the largest clip."""
-    sizes = {name: _bytes(part) for name, part in wan.pipe.components.items() if isinstance(part, torch.nn.Module)}
-    room = max(_activations(transformer) for transformer in wan.transformers)
-    if sum(sizes.values()) + room <= memory:
-        return "none"
-    most = max(size + room * name.startswith("transformer") for name, size in sizes.items())
-    return "model" if most <= memory else "blocks"
-
-
-def _place(wan: Wan) -> None:
-    named = _chosen("STEADFACE_WAN_OFFLOAD", get_args(Offload))
-    pipe, device = wan.pipe, wan.device
-    if device.type != "cuda":
-        pipe.to(device)
-        return
-    match named or best_offload(wan, torch.cuda.get_device_properties(device).total_memory):
-        case "none":
-            pipe.to(device)
-        case "model":
-            pipe.enable_model_cpu_offload(device=device)
-        case "blocks":
-            apply_group_offloading(pipe.text_encoder, device, offload_type="block_level", num_blocks_per_group=1)
-            for transformer in wan.transformers:
-                apply_group_offloading(transformer, device, offload_type="leaf_level", use_stream=True)
-            for name in _FULL_PRECISION:
-                if getattr(pipe, name, None) is not None:
-                    getattr(pipe, name).to(device)
 
 
 def _missing(folder: Path, engine: Engine) -> Iterator[str]:
@@ -141,9 +135,7 @@ def _missing(folder: Path, engine: Engine) -> Iterator[str]:
     index = json.loads((folder / "model_index.json").read_text())
     config = json.loads((folder / "transformer" / "config.json").read_text())
     known = {**index, **config}
-    if index["transformer"][1] != config["_class_name"] or any(
-        known.get(key) != engine.proof[key] for key in engine.proof
-    ):
+    if index["transformer"][1] != config["_class_name"] or any(known.get(k) != v for k, v in engine.proof.items()):
         yield f"{engine.title} transformer"
     for table in folder.glob("*/*.safetensors.index.json"):
         shards = sorted(set(json.loads(table.read_text())["weight_map"].values()))
@@ -153,22 +145,3 @@ def _missing(folder: Path, engine: Engine) -> Iterator[str]:
 def _broken(engine: Engine, folder: Path, what: str) -> Unavailable:
     title = catalog()[engine.model].title
     return Unavailable(f"{title} is not whole: {folder} {what}; {how_to_get(engine.model)}.")
-
-
-def _chosen(variable: str, choices: Sequence[str]) -> str | None:
-    named = os.environ.get(variable) or None
-    if named is not None and named not in choices:
-        raise InputError(f"{variable} cannot be {named!r}; choose one of: {', '.join(choices)}.")
-    return named
-
-
-def _bytes(model: torch.nn.Module) -> int:
-    return sum(weights.numel() * weights.element_size() for weights in model.parameters())
-
-
-def _activations(transformer: Any) -> int:  # noqa: ANN401 - a transformer of diffusers
-    """Bytes beside the weights: the hidden states of the largest clip, the hint of every VACE layer, and some more."""
-    config = transformer.config
-    width = config.num_attention_heads * config.attention_head_dim
-    hints = len(config.get("vace_layers") or ())
-    return int(_TOKENS * width * transformer.dtype.itemsize * (hints + _STATES))

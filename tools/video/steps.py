@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,17 +27,29 @@ class Steps:
     @contextmanager
     def watching(self, transformers: Sequence[Any]) -> Iterator[None]:
         """Within the block, report from inside their forward; what ``report`` raises comes out of it."""
-        blocks = [
-            block
-            for transformer in transformers
-            for block in [*getattr(transformer, "vace_blocks", ()), *transformer.blocks][::BLOCKS]
-        ]
-        hooks = [block.register_forward_pre_hook(lambda *_: self._tell()) for block in blocks]
+        with ExitStack() as stack:
+            for transformer in transformers:
+                for block in [*getattr(transformer, "vace_blocks", ()), *transformer.blocks][::BLOCKS]:
+                    stack.enter_context(self._watched(block))
+            yield
+
+    @contextmanager
+    def _watched(self, block: Any) -> Iterator[None]:  # noqa: ANN401 - a block of a transformer of diffusers
+        compiled = block._compiled_call_impl
+        if compiled is None:
+            with block.register_forward_pre_hook(lambda *_: self._tell()):
+                yield
+            return
+        # Hooks are compiled with the block, and one that raises breaks the graph: so it is called round the block.
+        block._compiled_call_impl = partial(self._tell_and_call, compiled)
         try:
             yield
         finally:
-            for hook in hooks:
-                hook.remove()
+            block._compiled_call_impl = compiled
+
+    def _tell_and_call(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        self._tell()
+        return call(*arguments, **named)
 
     def ended(self, _pipe: object, step: int, _timestep: object, tensors: dict[str, Any]) -> dict[str, Any]:
         """What diffusers takes as ``callback_on_step_end``."""

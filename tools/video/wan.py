@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,10 +17,13 @@ from tools.contracts import ClipSpec, Progress, RGBImage
 from tools.errors import BackendError, InputError
 from tools.models.catalog import catalog
 from tools.notes import note
+from tools.residency import on_gpu
 from tools.video.checkpoint import Wan, shared, whole_folder
 from tools.video.conditioning import cropped
 from tools.video.distilled import GUIDANCE, SHIFT, STEPS, DistilledScheduler, lora_file, take_off, wear
 from tools.video.engine import Engine
+from tools.video.memory import refuse_too_large
+from tools.video.speed import refuse_lora_in_float8
 from tools.video.step_cache import StepCache
 from tools.video.steps import Steps
 
@@ -66,31 +69,38 @@ class WanVideo:
 
     def _refuse_beside_distilled(self) -> None:
         if self.engine.distilled is None:
-            raise InputError(
-                f"There is no distilled LoRA for {catalog()[self.engine.model].title} here; leave the option distilled out."
-            )
+            model = catalog()[self.engine.model].title
+            raise InputError(f"There is no distilled LoRA for {model} here; leave the option distilled out.")
         if (self.steps or STEPS, self.guidance or GUIDANCE, self.shift or SHIFT) != (STEPS, GUIDANCE, SHIFT):
             raise InputError(
                 f"The option distilled sets steps to {STEPS}, guidance to {GUIDANCE:g} and shift to {SHIFT:g} itself; "
                 "leave those options out."
             )
+        refuse_lora_in_float8()
         lora_file(self.engine.distilled)
 
     def check(self, clip: ClipSpec) -> None:
-        """``InputError``, with what would do, where the model was not trained on such clips."""
+        """``InputError``, with what would do, where the model was not trained on such clips; ``Unavailable`` where the
+        GPU cannot hold one."""
         self.engine.refuse_untrained(clip)
+        title = catalog()[self.engine.model].title
+        refuse_too_large(whole_folder(self.engine), title, self.engine.canvas(clip.size), clip.frames)
 
     def _make(
         self, prompt: str, clip: ClipSpec, conditions: Mapping[str, Any], seed: int, report: Progress
     ) -> Iterator[RGBImage]:
         """``conditions`` are what the pipeline takes beside what all take."""
-        steps = self._steps
-        report(0, steps, "Loading the video model")
+        report(0, self._steps, "Loading the video model")
         wan = shared(self.engine)
-        with wan.lock, _enough_memory(), _left_ready(wan):
-            report(0, steps, "Reading the prompt")
+
+        def paint() -> NDArray[np.float32]:
+            report(0, self._steps, "Reading the prompt")
             self._set_up(wan, clip, seed)
-            painted = self._denoise(wan, prompt, clip, conditions, seed, Steps(report, steps, wan.device))
+            with on_gpu().using(wan.tenant, wan.room(clip.size, clip.frames)), _left_ready(wan):
+                return self._denoise(wan, prompt, clip, conditions, seed, Steps(report, self._steps, wan.device))
+
+        with wan.lock:
+            painted = _with_less_if_need_be(wan, paint)
         return (cropped(_eight_bits(frame), clip.size) for frame in painted)
 
     def _set_up(self, wan: Wan, clip: ClipSpec, seed: int) -> None:
@@ -105,7 +115,7 @@ class WanVideo:
             # A scheduler reads its shift when it is made; setting the attribute later changes nothing.
             shift = self.shift or self.engine.shift(clip.size)
             pipe.scheduler = UniPCMultistepScheduler.from_config(wan.scheduler, flow_shift=shift)
-        (pipe.vae.enable_tiling if self.vae_tiling else pipe.vae.disable_tiling)()
+        (pipe.vae.enable_tiling if self.vae_tiling or wan.tiled else pipe.vae.disable_tiling)()
 
     def _denoise(
         self, wan: Wan, prompt: str, clip: ClipSpec, conditions: Mapping[str, Any], seed: int, steps: Steps
@@ -154,16 +164,28 @@ def _left_ready(wan: Wan) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _enough_memory() -> Iterator[None]:
+def _with_less_if_need_be(wan: Wan, paint: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The clip, made once more with less of the GPU where its memory did not do."""
     try:
-        yield
+        return paint()
+    except torch.OutOfMemoryError:
+        how = wan.step_down()  # what holds the memory goes with the error, so nothing is made in here
+    torch.cuda.empty_cache()
+    if how is None:
+        raise _too_little_memory()
+    note(f"The GPU ran out of memory, and the clip was made again {how}.")
+    try:
+        return paint()
     except torch.OutOfMemoryError as error:
         torch.cuda.empty_cache()
-        raise BackendError(
-            "The GPU has too little memory for this clip; ask for fewer frames or a smaller size, or set "
-            "STEADFACE_WAN_OFFLOAD to model or blocks."
-        ) from error
+        raise _too_little_memory() from error
+
+
+def _too_little_memory() -> BackendError:
+    return BackendError(
+        "The GPU has too little memory for this clip; ask for fewer frames or a smaller size, or set "
+        "STEADFACE_WAN_OFFLOAD to model or blocks."
+    )
 
 
 def _eight_bits(frame: NDArray[np.float32]) -> RGBImage:
