@@ -35,6 +35,11 @@ class Tenant:
     move_out: Callable[[], object]
     inside: bool = False
 
+    @classmethod
+    def elsewhere(cls, name: Name) -> Tenant:
+        """For models that come to the GPU by hooks of their own, each when its turn does."""
+        return cls(name, 0, lambda: None, lambda: None)
+
 
 @dataclass
 class Residency:
@@ -60,6 +65,10 @@ class Residency:
         finally:
             if kept is not None and tenant.name not in kept:
                 _move_out(tenant)
+
+    def forget(self, tenant: Tenant) -> None:
+        """The tenant is gone for good."""
+        self.tenants = [other for other in self.tenants if other is not tenant]
 
     def obtainable(self) -> int:
         """Bytes that one more tenant could have, if all that need not stay moved out."""

@@ -7,9 +7,9 @@ Sampling is the field's usual for photographs: DPM++ 2M on Karras' noise levels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import lcm
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from tools.device import best_device
 from tools.environment import choice
 from tools.errors import BackendError, Unavailable
 from tools.models.place import folder_of, how_to_get
+from tools.residency import Tenant, on_gpu
 
 CHECKPOINT = "realvisxl"
 
@@ -40,6 +41,9 @@ CHUNK = 75
 PRECISIONS = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 _ADAPTER = "identity"
+
+_ROOM = 6 * 2**30
+"""Bytes that painting a batch of 1024x1024 takes beside the weights: an estimate, not measured."""
 
 _ROOMY = 20 * 2**30
 """Bytes of a card that holds the whole pipeline and a batch of 1024x1024; on smaller ones models take turns."""
@@ -93,8 +97,18 @@ class Prompt:
 class Sdxl:
     """The pipeline; others are made from its parts: ``StableDiffusionXLInpaintPipeline(**sdxl.components)``."""
 
-    def __init__(self, pipe: StableDiffusionXLPipeline, device: torch.device, compiler: str | None = None) -> None:
-        """``compiler`` is a backend of ``torch.compile`` for the UNet's blocks, such as ``inductor``."""
+    def __init__(
+        self,
+        pipe: StableDiffusionXLPipeline,
+        device: torch.device,
+        compiler: str | None = None,
+        *,
+        takes_turns: bool = False,
+    ) -> None:
+        """``compiler`` is a backend of ``torch.compile`` for the UNet's blocks, such as ``inductor``.
+
+        With ``takes_turns`` each model comes to the device for its turn, else all of them when somebody paints.
+        """
         pipe.scheduler = DPMSolverMultistepScheduler.from_config(
             pipe.scheduler.config,
             algorithm_type="dpmsolver++",
@@ -108,6 +122,11 @@ class Sdxl:
         self.device = device
         self._compiler = compiler
         self._worn: str | None = None
+        self._tenant = self._settled(takes_turns)
+
+    def present(self) -> AbstractContextManager[None]:
+        """Within the block the models are on the device; for encoding and painting."""
+        return on_gpu().using(self._tenant, _ROOM)
 
     @property
     def components(self) -> dict[str, Any]:
@@ -152,6 +171,16 @@ class Sdxl:
             return tensors
 
         return ended
+
+    def _settled(self, takes_turns: bool) -> Tenant:
+        if takes_turns:
+            self.pipe.enable_model_cpu_offload(device=self.device)
+            return Tenant.elsewhere("first-frame")
+        if self.device.type != "cuda":
+            self.pipe.to(self.device)
+        models = [part for part in self.pipe.components.values() if isinstance(part, torch.nn.Module)]
+        size = sum(weights.numel() * weights.element_size() for model in models for weights in model.parameters())
+        return Tenant("first-frame", size, partial(self.pipe.to, self.device), partial(self.pipe.to, "cpu"))
 
     def _put_on(self, identity: IdentityLora, strength: float) -> None:
         if self._worn is None:
@@ -207,11 +236,7 @@ def load(folder: Path, device: torch.device, precision: torch.dtype | None = Non
         )
     except (OSError, ValueError) as error:
         raise Unavailable(f"The SDXL checkpoint in {folder} is not whole; {how_to_get(CHECKPOINT)}.") from error
-    if _takes_turns(device):
-        pipe.enable_model_cpu_offload(device=device)
-    else:
-        pipe.to(device)
-    return Sdxl(pipe, device, _compiler())
+    return Sdxl(pipe, device, _compiler(), takes_turns=_takes_turns(device))
 
 
 def best_precision(device: torch.device) -> torch.dtype:

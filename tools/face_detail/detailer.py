@@ -6,7 +6,7 @@ mode is encoded and the noise is drawn first from a generator on the CPU, so a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -69,11 +69,21 @@ class SdxlDetailer:
         The face at place ``n`` of its frame is painted with ``seed + n``, over those painted before it.
         """
         spots = [list(_spots(frame, seen)) for frame, seen in zip(frames, faces, strict=True)]
-        total = self._steps * sum(map(len, spots))
-        if strength == 0 or total == 0:
+        if strength == 0 or not any(spots):
             return list(frames)
-        looks = self._looks(references, prompt, spots, report)
-        painted, before = [], 0
+        with self._painter.present():
+            return self._painted(frames, spots, self._looks(references, prompt, spots, report), strength, seed, report)
+
+    def _painted(
+        self,
+        frames: Sequence[RGBImage],
+        spots: Sequence[Sequence[tuple[int, Spot]]],
+        looks: Mapping[bool, _Look],
+        strength: float,
+        seed: int,
+        report: Progress,
+    ) -> list[RGBImage]:
+        painted, before, total = [], 0, self._steps * sum(map(len, spots))
         for frame, places in zip(frames, spots, strict=True):
             canvas = frame.astype(np.float32)
             for number, spot in places:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,13 @@ from tools.contracts import ChatMessage, Progress
 from tools.errors import BackendError, InputError, Unavailable
 from tools.language.grammar import Grammars
 from tools.language.weights import folder_of, how_to_get
+from tools.residency import Tenant, on_gpu
 
 LONGEST_ANSWER = 2048
 """Tokens, and some six times the longest answer that a planner asks for: an end for a model that finds none."""
+
+_ROOM = 2 * 2**30
+"""Bytes that an answer takes beside the weights, with its prompt of some thousand tokens: an estimate, not measured."""
 
 SAMPLING = {"do_sample": True, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
 """What Qwen3's authors advise without thinking."""
@@ -42,10 +47,17 @@ class Qwen:
         """Weights are looked for on this machine only. ``InputError`` for a model or a schema that cannot be used."""
         with _memory_told(model):
             if self._held is None or self._held.name != model:
-                self._held = None  # frees its memory before the next is loaded
+                self._let_go()
                 report(0, LONGEST_ANSWER, f"loading {model}")
                 self._held = _load(model)
-            return _answer(self._held, messages, schema, seed, report)
+            with on_gpu().using(self._held.tenant, _ROOM):
+                return _answer(self._held, messages, schema, seed, report)
+
+    def _let_go(self) -> None:
+        """Free the memory of one model before the next is loaded."""
+        if self._held is not None:
+            on_gpu().forget(self._held.tenant)
+        self._held = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,7 @@ class _Model:
     grammars: Grammars
     stops: list[int]
     marks: list[int]
+    tenant: Tenant
 
 
 class _News(StoppingCriteria):
@@ -87,13 +100,17 @@ def _load(model: str) -> _Model:
     if tokenizer.chat_template is None:
         raise InputError(f'The language model "{model}" has no chat template; choose one that chats, as Qwen3 does.')
     stops = _stops(network, tokenizer)
+    if _device().type != "cuda":
+        network.to(_device())
+    size = sum(weights.numel() * weights.element_size() for weights in network.parameters())
     return _Model(
         model,
-        network.to(_device()).eval(),
+        network.eval(),
         tokenizer,
         Grammars(tokenizer, network.config.vocab_size, stops),
         stops,
         sorted(set(tokenizer.added_tokens_decoder) - set(stops)),
+        Tenant("planner", size, partial(network.to, _device()), partial(network.to, "cpu")),
     )
 
 

@@ -79,7 +79,7 @@ class Wan:
             self.tenant = Tenant("video", size, partial(place, self.pipe, self.device, "none"), self._leave)
             return
         place(self.pipe, self.device, self.offload)
-        self.tenant = Tenant("video", 0, lambda: None, lambda: None)
+        self.tenant = Tenant.elsewhere("video")
 
     def _leave(self) -> None:
         self.pipe.to("cpu")

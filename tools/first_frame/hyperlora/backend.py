@@ -34,7 +34,7 @@ class HyperLoraFirstFrame:
         self, references: Sequence[Reference], prompt: str, seeds: Sequence[int], size: Size, report: Progress
     ) -> list[RGBImage]:
         identity = self.identities.encode(references, lambda _done, _total, message: report(0, self.steps, message))
-        with sdxl.enough_memory(), self.painter.wearing(identity, self.identity_strength):
+        with sdxl.enough_memory(), self.painter.present(), self.painter.wearing(identity, self.identity_strength):
             report(0, self.steps, "Painting the first frames")
             canvas = _whole_steps(size, self.painter.multiple)
             painted: NDArray[np.float32] = self.painter.pipe(
