@@ -13,6 +13,7 @@ from tools.first_frame.hyperlora.checkpoint import load_network
 from tools.first_frame.hyperlora.clip import PictureEncoder
 from tools.first_frame.hyperlora.identity import HyperLoraIdentity, Writer
 from tools.first_frame.hyperlora.shelf import Shelf
+from tools.notes import noted
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning:diffusers"),
@@ -55,6 +56,31 @@ def test_a_batch_paints_what_single_runs_paint(painter):
     for image, seed in zip(batch, [1, 2], strict=True):
         (alone,) = painter.generate([ONE], PROMPT, [seed], SIZE, quiet)
         assert np.abs(image.astype(int) - alone).max() <= 1
+
+
+def test_a_batch_that_is_too_much_for_the_gpu_is_painted_one_after_another_and_it_is_said(painter):
+    batch = painter.generate([ONE], PROMPT, [1, 2], SIZE, quiet)
+
+    def full(_model, given):
+        if given[0].shape[0] == 4:  # two pictures, with guidance
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    hook = painter.painter.pipe.unet.register_forward_pre_hook(full)
+    with noted() as notes:
+        single = painter.generate([ONE], PROMPT, [1, 2], SIZE, quiet)
+    hook.remove()
+    assert notes == ["The GPU ran out of memory, and the first frames were painted one after another."]
+    assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(batch, single, strict=True))
+
+
+def test_one_picture_that_is_too_much_for_the_gpu_is_told(painter):
+    def full(_model, given):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    hook = painter.painter.pipe.unet.register_forward_pre_hook(full)
+    with pytest.raises(BackendError, match="too little memory for this picture"):
+        painter.generate([ONE], PROMPT, [1], SIZE, quiet)
+    hook.remove()
 
 
 def test_the_person_changes_the_picture(painter):

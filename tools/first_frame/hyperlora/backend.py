@@ -14,6 +14,7 @@ from pydantic import Field
 from tools import sdxl
 from tools.contracts import Progress, Reference, RGBImage, Size
 from tools.first_frame.hyperlora.identity import hyperlora_identity
+from tools.notes import note
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,37 @@ class HyperLoraFirstFrame:
         identity = self.identities.encode(references, lambda _done, _total, message: report(0, self.steps, message))
         with sdxl.enough_memory(), self.painter.present(), self.painter.wearing(identity, self.identity_strength):
             report(0, self.steps, "Painting the first frames")
-            canvas = _whole_steps(size, self.painter.multiple)
-            painted: NDArray[np.float32] = self.painter.pipe(
-                **self.painter.encode(identity.prompt(prompt), self.negative_prompt).arguments(),
-                num_images_per_prompt=len(seeds),
-                width=canvas.width,
-                height=canvas.height,
-                num_inference_steps=self.steps,
-                guidance_scale=self.guidance,
-                generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-                output_type="np",
-                callback_on_step_end=self.painter.each_step(report, self.steps, "Painting the first frames"),
-            ).images
+            words = self.painter.encode(identity.prompt(prompt), self.negative_prompt)
+            painted = self._in_one_batch_or_single(words, seeds, _whole_steps(size, self.painter.multiple), report)
         sdxl.expect_finite(painted)
         return [_middle(image, size) for image in np.rint(painted * 255).astype(np.uint8)]
+
+    def _in_one_batch_or_single(
+        self, words: sdxl.Prompt, seeds: Sequence[int], canvas: Size, report: Progress
+    ) -> NDArray[np.float32]:
+        """Shape (seeds, height, width, 3), 0 to 1; one after another where a batch is too much for the GPU."""
+        try:
+            return self._paint(words, seeds, canvas, report)
+        except torch.OutOfMemoryError:
+            if len(seeds) == 1:
+                raise
+        torch.cuda.empty_cache()
+        note("The GPU ran out of memory, and the first frames were painted one after another.")
+        return np.concatenate([self._paint(words, [seed], canvas, report) for seed in seeds])
+
+    def _paint(self, words: sdxl.Prompt, seeds: Sequence[int], canvas: Size, report: Progress) -> NDArray[np.float32]:
+        painted: NDArray[np.float32] = self.painter.pipe(
+            **words.arguments(),
+            num_images_per_prompt=len(seeds),
+            width=canvas.width,
+            height=canvas.height,
+            num_inference_steps=self.steps,
+            guidance_scale=self.guidance,
+            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+            output_type="np",
+            callback_on_step_end=self.painter.each_step(report, self.steps, "Painting the first frames"),
+        ).images
+        return painted
 
 
 def hyperlora_first_frame(
