@@ -17,7 +17,7 @@ from test_distilled import lora
 from tools.contracts import ClipSpec, Given, Size
 from tools.errors import Cancelled, InputError, Unavailable
 from tools.video.checkpoint import Wan, shared
-from tools.video.memory import bring_blocks
+from tools.video.memory import bring_blocks, let_go
 from tools.video.wan_vace import VACE_14B, vace_large
 
 CLIP = ClipSpec(Size(64, 64), 9, 16)
@@ -156,3 +156,13 @@ def test_attention_that_the_machine_lacks_says_what_it_needs(loaded: Any, attent
 def test_a_choice_that_is_none_is_told_with_those_that_are(loaded: Any, variable: str) -> None:
     with pytest.raises(InputError, match=f"STEADFACE_WAN_{variable} cannot be 'fast'; choose one of: "):
         loaded(**{variable: "fast"})
+
+
+def test_layers_that_came_in_turn_can_be_placed_another_way(loaded: Any, picture: Any, plain: np.ndarray) -> None:
+    wan = loaded(ATTENTION="native")
+    bring_blocks(wan.pipe, torch.device("cpu"))
+    clip_of(picture)
+    let_go(wan.pipe)
+    hooked = [module._diffusers_hook for module in wan.pipe.transformer.modules() if hasattr(module, "_diffusers_hook")]
+    assert not [registry for registry in hooked if registry.hooks]
+    assert np.array_equal(clip_of(picture), plain)

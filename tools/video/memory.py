@@ -94,7 +94,7 @@ def place(pipe: Any, device: torch.device, offload: Offload) -> None:  # noqa: A
     if device.type != "cuda":
         pipe.to(device)
         return
-    _let_go(pipe)
+    let_go(pipe)
     match offload:
         case "none":
             pipe.to(device)
@@ -121,7 +121,8 @@ def next_offload(offload: Offload) -> Offload | None:
     return following[0] if following else None
 
 
-def _let_go(pipe: Any) -> None:  # noqa: ANN401
+def let_go(pipe: Any) -> None:  # noqa: ANN401
+    """Bring all models to the computer's memory, with nothing left that would bring them anywhere else."""
     pipe.remove_all_hooks()
     for model in pipe.components.values():
         if isinstance(model, torch.nn.Module):
