@@ -114,6 +114,10 @@ class Settings(Recipe, BaseSettings):
         default_factory=lambda: platformdirs.user_videos_path() / "Steadface",
         description="Where finished videos are placed for people to see.",
     )
+    inbox: Path = Field(
+        default_factory=lambda: platformdirs.user_pictures_path() / "Steadface",
+        description="Folder of photos that assistants list and take by name.",
+    )
     consent: ConsentBasis | None = Field(None, description="A standing consent basis for one's own deployment.")
     cancel_grace: float = Field(
         60, ge=0, le=600, description="Seconds that a cancelled call may take to stop before its worker is killed."
@@ -144,7 +148,7 @@ class Settings(Recipe, BaseSettings):
 
     @model_validator(mode="after")
     def _absolute(self) -> Settings:
-        for name in ("home", "videos"):
+        for name in ("home", "videos", "inbox"):
             object.__setattr__(self, name, _absolute_path(getattr(self, name)))
         object.__setattr__(self, "roots", [_absolute_path(root) for root in self.roots])
         return self

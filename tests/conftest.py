@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
         HF_HUB_OFFLINE="1",
         STEADFACE_HOME=str(Path(ours.name) / "home"),
         STEADFACE_VIDEOS=str(Path(ours.name) / "videos"),
+        STEADFACE_INBOX=str(Path(ours.name) / "inbox"),
     )
 
 
@@ -56,6 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A ``STEADFACE_HOME`` of the test's own."""
     monkeypatch.setenv("STEADFACE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STEADFACE_VIDEOS", str(tmp_path / "videos"))
+    monkeypatch.setenv("STEADFACE_INBOX", str(tmp_path / "inbox"))
     return tmp_path / "home"
 
 

@@ -27,7 +27,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF")
 _CAN_MOVE = ("GIF", "WEBP", "PNG", "AVIF")
 
 # Where chat services keep attachments on machines of their own; a model may pass such a path on as if it were ours.
-_CHAT_FOLDERS = ("/mnt/data", "/mnt/user-data", "/home/claude", "/home/oai", "sandbox:", "attachment:")
+CHAT_FOLDERS = ("/mnt/data", "/mnt/user-data", "/home/claude", "/home/oai", "sandbox:", "attachment:")
 
 # One photo at a time: memory stays bounded, and the warning filter set below is the whole process's.
 _decoding = threading.Lock()
@@ -38,8 +38,8 @@ def read_photo(path: Path) -> bytes:
     return open_photo(_file_bytes(path), str(path))
 
 
-def open_photo(data: bytes, name: str) -> bytes:
-    """A photo as PNG: sRGB, upright, alpha over white, no metadata, at most ``KEPT_SIDE`` pixels long.
+def open_photo(data: bytes, name: str, longest: int = KEPT_SIDE) -> bytes:
+    """A photo as PNG: sRGB, upright, alpha over white, no metadata, at most ``longest`` pixels long.
 
     The same data gives the same bytes. ``name`` is what messages call it. Raises ``InputError``.
     """
@@ -51,7 +51,7 @@ def open_photo(data: bytes, name: str) -> bytes:
         warnings.simplefilter("ignore")  # Pillow's remarks on odd files say nothing to the sender of a photo
         image = _opened(data, name)
         try:
-            plain = _plain(image)
+            plain = _plain(image, longest)
         except Exception:  # on damaged bytes a decoder may raise anything
             raise InputError(f"{name} is damaged or cut short; copy or download it again.") from None
     out = BytesIO()
@@ -82,7 +82,7 @@ def _file_bytes(path: Path) -> bytes:
 
 def _not_found(path: Path, shown: str) -> str:
     bare = len(path.parts) <= 1
-    if bare or path.as_posix().startswith(_CHAT_FOLDERS):
+    if bare or path.as_posix().startswith(CHAT_FOLDERS):
         return (
             f"There is no file {shown} on this computer; a photo attached in a chat does not reach a local server, "
             "so give the full path of the file on this computer."
@@ -137,20 +137,20 @@ def _prepare_pillow() -> None:
     logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its remarks go to stderr where nothing logs
 
 
-def _plain(image: Image) -> Image:
+def _plain(image: Image, longest: int) -> Image:
     orientation, profile = image.getexif().get(0x0112, 1), image.info.get("icc_profile")
     if image.mode in ("RGB", "CMYK", "L", "RGBA") and "transparency" not in image.info:
-        _scale_down(image)  # before anything copies it: a photo of 120 megapixels has half a gigabyte
+        _scale_down(image, longest)  # before anything copies it: a photo of 120 megapixels has half a gigabyte
     plain = _in_srgb(_turned(_on_white(_eight_bits(image)), orientation), profile)
-    _scale_down(plain)
+    _scale_down(plain, longest)
     plain.info.clear()
     return plain
 
 
-def _scale_down(image: Image) -> None:
+def _scale_down(image: Image, longest: int) -> None:
     from PIL.Image import Resampling
 
-    image.thumbnail((KEPT_SIDE, KEPT_SIDE), Resampling.LANCZOS)
+    image.thumbnail((longest, longest), Resampling.LANCZOS)
 
 
 def _eight_bits(image: Image) -> Image:

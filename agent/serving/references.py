@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from agent.serving.intake import open_photo, read_photo
+from agent.serving.intake import CHAT_FOLDERS, open_photo, read_photo
 from agent.serving.reach import Reach
 from agent.settings import Settings
 from tools.errors import InputError
@@ -35,8 +35,31 @@ def open_reference(reference: str, settings: Settings, reach: Reach) -> tuple[by
         raise InputError("The reference cannot be a URL; save the photo and give its plain path, or a data: URI.")
     if not reach.takes_paths:
         raise InputError("A path means nothing to this server, which may run elsewhere; give the photo as a data: URI.")
-    path = _allowed(Path(reference), photo_roots(settings))
+    if reference.startswith(CHAT_FOLDERS):
+        raise InputError(_absent(reference, settings))
+    path = _allowed(_in_inbox(reference, settings) or Path(reference), photo_roots(settings))
+    if not path.exists():
+        raise InputError(_absent(reference, settings))
     return read_photo(path), path.name
+
+
+def _in_inbox(reference: str, settings: Settings) -> Path | None:
+    """The photo of the inbox that a bare file name means, where the working folder has none of that name."""
+    bare = Path(reference).name == reference
+    try:
+        if bare and not Path(reference).exists() and (settings.inbox / reference).is_file():
+            return settings.inbox / reference
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def _absent(reference: str, settings: Settings) -> str:
+    shown = "".join(letter if letter.isprintable() else "?" for letter in reference)[:200]
+    return (
+        f"There is no file {shown} on this computer; a photo attached in a chat does not reach a local server. Put it "
+        f"into the inbox {settings.inbox} and call list_references, or give the full path of a photo on this computer."
+    )
 
 
 def photo_roots(settings: Settings) -> list[Path]:
@@ -45,7 +68,7 @@ def photo_roots(settings: Settings) -> list[Path]:
     here = Path.cwd()
     # Desktop programs start servers in "/" or in the home folder, which hold far more than photos.
     working = [] if Path.home().is_relative_to(here) else [here]
-    return [*usual, *working, *settings.roots]
+    return [settings.inbox, *usual, *working, *settings.roots]
 
 
 def _allowed(given: Path, roots: list[Path]) -> Path:
@@ -58,7 +81,8 @@ def _allowed(given: Path, roots: list[Path]) -> Path:
         raise InputError("The reference cannot be read as a path; give the full path of a photo.") from None
     raise InputError(
         f"{given} is outside the folders that photos may be read from ({', '.join(map(str, roots))}); put the photo "
-        "into one of them (one attached in a chat is not on this computer yet), or name its folder in STEADFACE_ROOTS."
+        "into one of them (one attached in a chat is not on this computer yet) and call list_references, or name its "
+        "folder in STEADFACE_ROOTS."
     )
 
 

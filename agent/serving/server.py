@@ -18,6 +18,7 @@ from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 
 from agent.serving.engine import LateEngine
+from agent.serving.photo_tools import PhotoTools
 from agent.serving.reach import Reach
 from agent.serving.resources import add_resources
 from agent.serving.tools import VideoTools
@@ -28,7 +29,8 @@ log = logging.getLogger(__name__)
 INSTRUCTIONS = """\
 Steadface makes a short video of one real person from one photo and one sentence, and measures that it is still them.
 1. Call generate_identity_video with reference (the photo's path), prompt and consent. Ask the user for the consent
-   basis; never guess it.
+   basis; never guess it. A photo attached in the chat does not reach this server: list_references shows the inbox that
+   the user can put it into.
 2. A job takes from seconds to minutes. When the answer has status "running", make the call in next_step
    (get_video_job with wait_seconds=45) until the status is completed, failed or cancelled. Never submit it again.
 3. Look at the contact sheet, and tell the user the video's path, the similarity with its recogniser, and every warning.
@@ -84,7 +86,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
         instructions=INSTRUCTIONS,
         version=metadata.version("steadface"),
         lifespan=lifespan,
-        tools=VideoTools(engine, reach).tools(),
+        tools=[*VideoTools(engine, reach).tools(), *PhotoTools(engine.settings, reach).tools()],
         log_level="WARNING",
     )
     add_resources(server, engine, reach)

@@ -1,0 +1,76 @@
+"""The MCP tool that shows which photos there are to choose from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import anyio.to_thread
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
+from pydantic import BaseModel, Field
+
+from agent.serving.reach import Reach
+from agent.settings import Settings
+from tools.errors import SteadfaceError
+
+
+class ReferencePhoto(BaseModel):
+    number: int = Field(description="its number under the thumbnail")
+    reference: str = Field(description="what to give as reference: the photo's path")
+    fault: str | None = Field(None, description="why it cannot be used, where it cannot")
+
+
+class References(BaseModel):
+    inbox: str = Field(description="folder to put photos into")
+    photos: list[ReferencePhoto] = Field(description="the newest first")
+
+
+class PhotoTools:
+    def __init__(self, settings: Settings, reach: Reach) -> None:
+        self._settings = settings
+        self._reach = reach
+
+    def tools(self) -> list[Tool]:
+        """None for callers of whom this server takes no paths."""
+        if not self._reach.takes_paths:
+            return []
+        looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+        return [Tool.from_function(self.list_references, title="List photos to choose from", annotations=looks)]
+
+    async def list_references(
+        self, limit: Annotated[int, Field(ge=1, le=40, description="Photos at the most.")] = 12
+    ) -> Annotated[CallToolResult, References]:
+        """List the photos in the inbox, the newest first, with thumbnails, so that the user can say which one is meant.
+
+        Use it when the user attached a photo in the chat (it does not reach this server; ask them to put the file into
+        the inbox), or says "my photo" without a path. Give the chosen reference to generate_identity_video.
+        """
+        try:
+            return await anyio.to_thread.run_sync(self._listed, limit)
+        except SteadfaceError as error:
+            raise ToolError(str(error)) from None
+
+    def _listed(self, limit: int) -> CallToolResult:
+        from agent.serving.inbox import inbox_of, photos_in, sheet_of
+
+        inbox = inbox_of(self._settings)
+        photos = photos_in(inbox, limit)
+        sheet = sheet_of(photos)
+        found = References(
+            inbox=str(inbox),
+            photos=[
+                ReferencePhoto(number=number, reference=str(photo.path), fault=photo.fault)
+                for number, photo in enumerate(photos, 1)
+            ],
+        )
+        lines = [f"{photo.number}. {photo.fault or photo.reference}" for photo in found.photos]
+        text = "\n".join([f"Photos in the inbox {inbox}:", *lines] if lines else [_empty(found.inbox)])
+        content: list[ContentBlock] = [TextContent(type="text", text=text)]
+        if sheet is not None:
+            content.append(ImageContent(type="image", data=sheet, mime_type="image/jpeg"))
+        return CallToolResult(content=content, structured_content=found.model_dump(mode="json"))
+
+
+def _empty(inbox: str) -> str:
+    return f"The inbox {inbox} is empty; ask the user to put a photo of the person into it, then list it again."
