@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from agent.gpus import Gpu
     from agent.jobs import JobEngine
+    from agent.settings import Recipe
     from agent.views import JobView
     from tools.models.catalog import Model
 
@@ -115,11 +117,30 @@ def graph() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    preset: Annotated[
+        str | None, typer.Option(help="Only this preset, with what its stages take of the GPU in each way to run them.")
+    ] = None,
+    gpu_memory: Annotated[
+        float | None, typer.Option(min=1, max=10_000, help="Ask about a GPU with so many GiB, not the one here.")
+    ] = None,
+) -> None:
     """Say which presets can run here, and what the others are missing."""
-    with _told_plainly(), _engine_at_rest() as engine:
-        for preset, missing in engine.readiness().items():
-            print(f"{preset:<12} {' '.join(missing) or 'ready'}")  # noqa: T201 - the result
+    with _told_plainly():
+        from agent.gpus import Gpu, first_gpu
+        from agent.memory_plan import better_preset, recommendation
+        from agent.settings import load_settings
+
+        gpu = first_gpu() if gpu_memory is None else Gpu(gpu_memory, gpu_memory)
+        settings = load_settings(preset=preset)
+        if preset is not None:
+            _print_memory(settings, gpu)
+        with _engine_at_rest() as engine:
+            for name, missing in engine.readiness(*([preset] if preset else [])).items():
+                print(f"{name:<12} {' '.join(missing) or 'ready'}")  # noqa: T201 - the result
+        better = better_preset(settings, gpu)
+        if better is not None and preset is None:
+            print(recommendation(better))  # noqa: T201 - the result
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -139,13 +160,14 @@ def serve_planner(
     with _told_plainly():
         import shlex
 
+        from agent.gpus import visible_gpus
         from agent.planner import serving
         from agent.settings import load_settings
 
         settings = load_settings()
         model = settings.planner_model
         if show:
-            print(shlex.join(serving.command(model, port, serving.visible_gpus())))  # noqa: T201 - the result
+            print(shlex.join(serving.command(model, port, visible_gpus())))  # noqa: T201 - the result
             return
 
         def ready() -> None:
@@ -252,6 +274,19 @@ def _engine_at_rest() -> Iterator[JobEngine]:
         yield engine
     finally:
         engine.close()
+
+
+def _print_memory(recipe: Recipe, gpu: Gpu | None) -> None:
+    """What the stages of a preset take of the GPU, and what that comes to."""
+    from rich.console import Console
+
+    from agent.memory_plan import plan
+    from agent.memory_table import memory_table, memory_verdict
+
+    stages = plan(recipe)
+    if stages:
+        Console().print(memory_table(stages, gpu))
+    print(*memory_verdict(stages, gpu), sep="\n")  # noqa: T201 - the result
 
 
 def _ours(names: Sequence[str], done: str) -> list[Model]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import get_args
 
 from agent.jobless import caller
@@ -15,9 +16,12 @@ from tools.pools.calls import CheckBackends, CheckReply
 from tools.registry import BackendCapability
 
 
-def readiness(pool: Pool) -> dict[str, list[str]]:
-    """Preset to what it is missing, one sentence each; a worker tries the backends, and no weights are loaded."""
-    return {preset: _missing(preset, pool) for preset in preset_names()}
+def readiness(pool: Pool, presets: Sequence[str]) -> dict[str, list[str]]:
+    """Preset to what it is missing, one sentence each; a worker tries the backends, and no weights are loaded.
+
+    All presets, where none is given.
+    """
+    return {preset: _missing(preset, pool) for preset in presets or preset_names()}
 
 
 def _missing(preset: str, pool: Pool) -> list[str]:

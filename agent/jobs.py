@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Any, cast
@@ -26,7 +26,10 @@ from agent.context import Context
 from agent.doctor import readiness
 from agent.errors import GateError, LeaseLost
 from agent.graph import RECURSION_LIMIT, build_graph
+from agent.jobless import caller
 from agent.logs import log_file
+from agent.planner.desk import Desk
+from agent.refining import Refined, refine
 from agent.requests import JobRequest
 from agent.settings import Recipe, Settings
 from agent.state import State
@@ -113,13 +116,32 @@ class JobEngine:
         self._announce()
         return self.wait(job_id, seconds=2)
 
+    def refine(self, job_id: str, instruction: str) -> Refined:
+        """Make a follow-up of a job in any state: a new job, an earlier one, or a question back."""
+        return refine(self, job_id, instruction)
+
+    def state_of(self, job_id: str) -> State:
+        """What a job has found out so far; empty where it has not begun."""
+        path = self.settings.home / "checkpoints.sqlite"
+        with closing(sqlite3.connect(path, check_same_thread=False, timeout=30)) as checkpoints:
+            graph = build_graph(SqliteSaver(checkpoints))
+            return cast(State, graph.get_state({"configurable": {"thread_id": job_id}}).values)
+
+    def planning(self, recipe: Recipe) -> Desk:
+        """A desk for planning outside of any job."""
+        return Desk(recipe, self.settings.planner_key, caller(self._pool, "planning"), threading.Event())
+
+    def has_device(self) -> bool:
+        """Whether this process drives the device, and may load models onto it."""
+        return self._device.is_locked
+
     def device_busy(self) -> bool:
         """Whether a worker of this process is still on a call, a cancelled one included."""
         return self._pool.busy()
 
-    def readiness(self) -> dict[str, list[str]]:
-        """What each preset is missing here."""
-        return readiness(self._pool)
+    def readiness(self, *presets: str) -> dict[str, list[str]]:
+        """What each preset is missing here; all of them, where none is given."""
+        return readiness(self._pool, presets)
 
     def close(self) -> None:
         """End the runner and its workers. A job that runs goes back to its place in the queue."""
@@ -239,6 +261,10 @@ class _Run:
         begun = self.graph.get_state(config)
         if begun.values and not begun.next:
             return cast(State, begun.values)
+        kept = self.request.kept
+        if not begun.values and kept and kept.node:
+            self.graph.update_state(config, {**kept.state, "events": []}, as_node=kept.node)
+            begun = self.graph.get_state(config)
         start = None if begun.next else State(events=[])
         return cast(State, self.graph.invoke(start, config, context=context, durability="sync"))
 

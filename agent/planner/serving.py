@@ -12,12 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from pydantic import SecretStr
 
+from agent.gpus import Gpu, visible_gpus
 from tools.artifacts import private_folder
 from tools.errors import BackendError, InputError, Unavailable
 
@@ -33,26 +33,6 @@ TIMES_TOLD = 15.0
 
 _PATIENCE = 30.0
 """Seconds that a server may take to end before it is killed."""
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """GiB of memory; ``None`` where the driver does not tell, as with memory that is shared with the processor."""
-
-    total: float | None
-    free: float | None
-
-
-def visible_gpus() -> list[Gpu]:
-    """The NVIDIA GPUs that a program started from here can see."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    query = [program, *(["-i", chosen] if chosen else [])]
-    query += ["--query-gpu=memory.total,memory.free", "--format=csv,noheader,nounits"]
-    told = subprocess.run(query, capture_output=True, text=True, check=False)
-    return [Gpu(*map(_gib, line.split(","))) for line in told.stdout.splitlines()] if told.returncode == 0 else []
 
 
 def command(model: str, port: int, gpus: Sequence[Gpu]) -> list[str]:
@@ -170,7 +150,7 @@ def _shares(model: str, gpus: Sequence[Gpu]) -> list[str]:
 
     Nothing is said, and all left to vLLM, where the size of the model or of the memory is not known.
     """
-    weights = _weights(model)
+    weights = weights_of(model)
     known = [(gpu.total, gpu.free) for gpu in gpus if gpu.total is not None and gpu.free is not None]
     if weights is None or not known or len(known) < len(gpus):
         return []
@@ -187,14 +167,10 @@ def _shares(model: str, gpus: Sequence[Gpu]) -> list[str]:
     )
 
 
-def _weights(model: str) -> float | None:
+def weights_of(model: str) -> float | None:
     """GiB of the weights, by the parameters that the model's name tells, or ``None``."""
     billions = re.search(r"-(\d+(?:\.\d+)?)B\b", model)
     if billions is None:
         return None
     each = 1.1 if "FP8" in model else 0.7 if re.search(r"AWQ|GPTQ|Int4", model) else 2.0
     return float(billions[1]) * each
-
-
-def _gib(mebibytes: str) -> float | None:
-    return float(mebibytes) / 1024 if mebibytes.strip().isdecimal() else None

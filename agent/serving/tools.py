@@ -14,6 +14,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from agent.gpus import first_gpu
+from agent.memory_plan import better_preset, recommendation
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import open_reference
@@ -84,6 +86,9 @@ class ServerInfo(BaseModel):
     version: str
     presets: dict[str, list[str]] = Field(description="what each preset is missing here; empty where it is ready")
     default_preset: str
+    better_preset: str | None = Field(
+        description="where the default preset only sketches: the one that would fit on the GPU here, by an estimate"
+    )
     unfinished_jobs: int = Field(description="jobs that run or wait, of all callers")
     device_busy: bool = Field(description="a worker of this server is on a call")
     videos: str | None = Field(description="folder that finished videos are placed in")
@@ -193,6 +198,7 @@ class VideoTools:
                 version=metadata.version("steadface"),
                 presets=engine.readiness(),
                 default_preset=engine.settings.preset,
+                better_preset=better_preset(engine.settings, first_gpu()),
                 unfinished_jobs=engine.store.unfinished(),
                 device_busy=engine.device_busy(),
                 videos=str(engine.settings.videos) if self._reach.shows_paths else None,
@@ -200,10 +206,12 @@ class VideoTools:
 
         with self._in_one_sentence():
             info = await anyio.to_thread.run_sync(look)
-        presets = [f"preset {name}: {' '.join(missing) or 'ready'}" for name, missing in info.presets.items()]
-        return _result(
-            "\n".join([f"Steadface {info.version}; unfinished jobs: {info.unfinished_jobs}", *presets]), info
-        )
+        lines = [
+            f"Steadface {info.version}; unfinished jobs: {info.unfinished_jobs}",
+            *(f"preset {name}: {' '.join(missing) or 'ready'}" for name, missing in info.presets.items()),
+            *([recommendation(info.better_preset)] if info.better_preset else []),
+        ]
+        return _result("\n".join(lines), info)
 
     async def _followed(self, vigil: Vigil, job_id: str) -> CallToolResult:
         engine = await anyio.to_thread.run_sync(self._engine.get, abandon_on_cancel=True)

@@ -19,8 +19,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from agent.gpus import Gpu, visible_gpus
 from agent.planner import serving
-from agent.planner.serving import Gpu, command
+from agent.planner.serving import command
 from tools.errors import Unavailable
 
 NVIDIA_SMI = """
@@ -146,7 +147,7 @@ def test_the_gpus_are_those_that_a_program_may_see(
 ) -> None:
     monkeypatch.setenv("GPUS", "81559, 81000\n[N/A], [N/A]")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
-    first, second = serving.visible_gpus()
+    first, second = visible_gpus()
     assert first.total == pytest.approx(79.6, abs=0.1)
     assert second == Gpu(None, None)
     assert "-i 2,3" in (tmp_path / "nvidia-smi").read_text()
@@ -176,7 +177,7 @@ def test_the_server_is_waited_for_told_of_and_ended_with_the_command(
     assert line == f"STEADFACE_PLANNER=qwen STEADFACE_PLANNER_URL=http://127.0.0.1:{port}/v1\n"
 
     told = heard(tmp_path)
-    assert told["words"] == command("Qwen/Qwen3-8B", port, serving.visible_gpus())[1:]
+    assert told["words"] == command("Qwen/Qwen3-8B", port, visible_gpus())[1:]
     assert told["key"] == "sesame"
     assert "Loading weights" in (home / "logs" / "planner-server.log").read_text()
     [server] = psutil.Process(process.pid).children()

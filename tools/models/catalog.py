@@ -10,12 +10,46 @@ from importlib import resources
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
+class Clips(BaseModel):
+    """What says how much room a clip needs: the ``width`` of the transformer's hidden states, its ``blocks``, how many
+    of them have a hint as in VACE, and the pixels of a token's side."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int
+    blocks: int
+    hints: int = 0
+    pixels: int = 16
+
+
+class Memory(BaseModel):
+    """What a model takes of a GPU.
+
+    ``half`` and ``full`` are its parts, in billions of parameters that are kept in two and in four bytes. Beside them
+    it needs ``room``, GiB by an estimate, or what follows from a clip.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    half: dict[str, float]
+    full: dict[str, float] = {}
+    room: float | None = None
+    clips: Clips | None = None
+
+    @model_validator(mode="after")
+    def _one_room(self) -> Memory:
+        if (self.room is None) == (self.clips is None):
+            raise ValueError("memory has either a room or clips")
+        return self
+
+
 class Model(BaseModel):
     """One model: a part of a repository on the Hub, or an archive that is unpacked into a folder.
 
     ``files`` are patterns in the repository, or the files that the folder must hold. ``inside`` is the folder of the
     repository that users of the model look into. ``variable`` is the environment variable that names another place.
-    ``page`` tells the licence of an archive; the Hub's pages tell theirs.
+    ``page`` tells the licence of an archive; the Hub's pages tell theirs. ``memory`` is left out where nothing of a
+    model comes on a GPU.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +67,7 @@ class Model(BaseModel):
     commercial: bool = True
     variable: str
     page: str = ""
+    memory: Memory | None = None
 
     @model_validator(mode="after")
     def _from_one_place(self) -> Model:
