@@ -41,6 +41,14 @@ def after_video(state: State) -> Literal["repair_identity", "deliver"]:
     return "repair_identity" if state.get("window") else "deliver"
 
 
+def last_kept(*, first_frame: bool, plan: bool) -> str | None:
+    """The last node whose results a follow-up keeps: with a first frame what led to it, with a plan what it stands on.
+
+    ``None``: it begins anew.
+    """
+    return "score_first_frames" if first_frame else "decouple_prompt" if plan else None
+
+
 def build_graph(
     checkpointer: BaseCheckpointSaver[Any] | None = None,
 ) -> CompiledStateGraph[State, Context, State, State]:

@@ -12,12 +12,12 @@ from agent.context import Context, Tools
 from agent.delivery import deliver_files
 from agent.errors import GateError
 from agent.photos import look_at
-from agent.planner.protocol import Diagnosis, Plan, Tried
+from agent.planner.protocol import Diagnosis, Tried
 from agent.planner.subject import presentation_in
 from agent.reporting import chosen_candidate, temporal_prompt
 from agent.requests import Photo
 from agent.seeds import derive_seed
-from agent.state import Attempt, Candidate, NextBatch, Painted, Repair, State, Timing, Video
+from agent.state import Attempt, Candidate, NextBatch, Painted, Repair, State, Timing, Video, dump_plan, load_plan
 from tools.errors import SteadfaceError
 from tools.pools.calls import (
     Animate,
@@ -86,7 +86,7 @@ def inspect_reference(state: State, context: Context, tools: Tools) -> Update:
 def decouple_prompt(state: State, context: Context, tools: Tools) -> Update:
     seed = derive_seed(context.request.seed, "plan")
     plan = tools.planner().decouple(context.request.prompt, _reference(state).presentation, seed)
-    update: Update = {"plan": _dump_plan(plan)}
+    update: Update = {"plan": dump_plan(plan)}
     if context.recipe.first_frame is not None:
         update["next_batch"] = NextBatch(
             spatial_prompt=plan.spatial_prompt, framing=plan.framing, move="first", planner=plan.planner, loosened=None
@@ -149,7 +149,7 @@ def score_first_frames(state: State, context: Context, tools: Tools) -> Update:
 def revise_spatial_prompt(state: State, context: Context, tools: Tools) -> Update:
     revision = tools.planner().revise(
         context.request.prompt,
-        _plan(state),
+        load_plan(state["plan"]),
         [_tried(attempt) for attempt in state["attempts"]],
         _reference(state).presentation,
         derive_seed(context.request.seed, "revise", _attempt_number(state)),
@@ -245,7 +245,9 @@ def repair_identity(state: State, context: Context, tools: Tools) -> Update:
         drifted=window["drifted"],
         references=_references(state),
         prompt=temporal_prompt(state),
-        spatial_prompt=_attempt_of(state, first)["spatial_prompt"] if first else _plan(state).spatial_prompt,
+        spatial_prompt=_attempt_of(state, first)["spatial_prompt"]
+        if first
+        else load_plan(state["plan"]).spatial_prompt,
         strength=recipe.repair_strength,
         seed=derive_seed(context.request.seed, "repair", len(state.get("repairs", []))),
         fps=recipe.fps,
@@ -330,7 +332,7 @@ def _rule(state: State, context: Context) -> gate.Rule:
         recogniser=facts.name,
         max_attempts=recipe.max_attempts,
         on_failure=recipe.on_gate_failure,
-        asked=_plan(state).framing,
+        asked=load_plan(state["plan"]).framing,
     )
 
 
@@ -366,17 +368,3 @@ def _reference(state: State) -> ReferencePhoto:
 def _references(state: State) -> list[ReferencePhoto]:
     """Every photo of the person, the one that similarity is measured against first."""
     return [_reference(state), *map(ReferencePhoto.model_validate, state["more_references"])]
-
-
-def _dump_plan(plan: Plan) -> dict[str, Any]:
-    return {
-        **plan.__dict__,
-        "asked": sorted(plan.asked),
-        "notes": list(plan.notes),
-        "templates": dict(plan.templates),
-    }
-
-
-def _plan(state: State) -> Plan:
-    plan = state["plan"]
-    return Plan(**{**plan, "asked": frozenset(plan["asked"]), "notes": tuple(plan["notes"])})

@@ -51,6 +51,8 @@ class RequestFacts(Part):
     height: int = Field(gt=0, description="pixels")
     frames: int = Field(gt=0)
     fps: int = Field(gt=0, description="frames a second")
+    refines: str | None = Field(description="the job that this one is a follow-up of")
+    understood: str | None = Field(description="of a follow-up: what was changed and what was kept")
     match_colours: bool = Field(description="the clip was held to the colours that it begins with")
     candidates: int = Field(ge=0, description="first frames painted in each attempt")
     max_attempts: int = Field(ge=0, description="attempts allowed in all")

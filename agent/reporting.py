@@ -146,6 +146,8 @@ def _request(context: Context) -> report.RequestFacts:
         height=recipe.height,
         frames=recipe.frames,
         fps=recipe.fps,
+        refines=request.kept.parent if request.kept else None,
+        understood=request.kept.told if request.kept else None,
         match_colours=recipe.match_colours,
         candidates=recipe.candidates,
         max_attempts=recipe.max_attempts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,10 +39,26 @@ class Photo(BaseModel):
     name: str
 
 
+class Kept(BaseModel):
+    """What a follow-up takes over from the job that it refines.
+
+    ``told`` is one sentence: what was understood, and what is kept. ``state`` is the part of the job's state that the
+    new job begins with, as if ``node`` had just ended; empty where there was nothing to keep.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    parent: str
+    told: str
+    state: dict[str, Any] = {}
+    node: str | None = None
+
+
 class JobRequest(BaseModel):
     """One video asked for. ``photo`` is the reference photo, already decoded and stored.
 
     ``more_photos`` show the same person and condition the first frame too; similarity is measured against ``photo``.
+    ``kept`` is set for a follow-up.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +71,7 @@ class JobRequest(BaseModel):
     consent: Consent
     seed: int = Field(ge=0, le=2**32 - 1)
     out: str | None = Field(None, description="Folder for the results; none for a dated folder among the videos.")
+    kept: Kept | None = None
 
 
 def checked_prompt(prompt: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 from typing import Annotated, Any, Literal, TypedDict
 
+from agent.planner.protocol import Plan
 from tools.contracts import Framing
 
 JSON = dict[str, Any]
@@ -120,3 +121,11 @@ class State(TypedDict, total=False):
     timings: Annotated[list[Timing], operator.add]
     events: Annotated[list[str], operator.add]
     delivered: JSON
+
+
+def dump_plan(plan: Plan) -> JSON:
+    return {**plan.__dict__, "asked": sorted(plan.asked), "notes": list(plan.notes), "templates": dict(plan.templates)}
+
+
+def load_plan(plan: JSON) -> Plan:
+    return Plan(**{**plan, "asked": frozenset(plan["asked"]), "notes": tuple(plan["notes"])})

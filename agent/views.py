@@ -59,6 +59,8 @@ class JobView(BaseModel):
     total: int = 0
     detail: str = ""
     prompt: str = ""
+    parent: str | None = Field(None, description="the job that this one is a follow-up of")
+    understood: str = Field("", description="of a follow-up: what was changed and what was kept")
     created: float = 0
     result: Delivered | None = None
     error: JobError | None = None
@@ -79,11 +81,14 @@ class JobView(BaseModel):
 
 
 def view_of(row: JobRow, waiting_before: int) -> JobView:
+    kept = row.request.get("kept")
     return JobView(
         job_id=row.id,
         status=row.status,
         waiting_before=waiting_before,
         prompt=row.request["prompt"],
+        parent=kept["parent"] if kept else None,
+        understood=kept["told"] if kept else "",
         created=row.created,
         result=Delivered.model_validate(row.result) if row.result else None,
         error=JobError.model_validate(row.error) if row.error else None,

@@ -73,6 +73,8 @@ def a_report(**changes):
             "height": 480,
             "frames": 81,
             "fps": 16,
+            "refines": None,
+            "understood": None,
             "match_colours": False,
             "candidates": 2,
             "max_attempts": 3,

@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.planner.desk import Desk
-from agent.planner.protocol import Plan, Revision, Tried
+from agent.planner.protocol import Plan, Refinement, Revision, Tried
 from tools.contracts import (
     Box,
     ClipSpec,
@@ -138,6 +138,25 @@ class Planner:
         move = f"after {history[-1].diagnosis.cause}"
         framing = framing_of(words) or plan.framing
         return Revision(words, framing, move, self.name, templates={"instant_revision": 2})
+
+    def refine(self, instruction: str, prompt: str, plan: Plan, presentation: Presentation, seed: int) -> Refinement:
+        """The first word is the change, the others the new prompt: "motion damage=3-9", "look similarity=0.7", "seed",
+        "settings" (five candidates), "undo"; anything else is asked back."""
+        change, _, words = instruction.partition(" ")
+        if change not in ("motion", "look", "settings", "seed", "undo"):
+            change = "question"
+        return Refinement(
+            changes=frozenset({change}),
+            prompt=words or prompt,
+            temporal_prompt=words or plan.temporal_prompt,
+            spatial_prompt=words if change == "look" else plan.spatial_prompt,
+            framing=plan.framing,
+            settings={"candidates": 5} if change == "settings" else {},
+            told=f"Understood as {change}.",
+            planner=self.name,
+            question="What shall change?" if change == "question" else None,
+            templates={"instant_refine": 3},
+        )
 
 
 class Analyzer:
