@@ -21,6 +21,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, JsonValue, ValidationError, create_model
 
 from tools.errors import InputError, Unavailable
+from tools.installed import not_installed
 
 Capability = Literal["planner", "language", "faces", "matting", "first_frame", "identity", "face_detail", "video"]
 
@@ -56,20 +57,34 @@ def factory(capability: Capability, name: str, options: Mapping[str, Any] | None
     return partial(found, **_checked(options, found, f'{_spoken(capability)} backend "{name}"'))
 
 
+def expect_installed(capability: Capability, name: str) -> None:
+    """Raises as ``factory`` does where there is no such backend, or a Python module of it is not installed; imports
+    nothing, and so does not see what is installed and does not load."""
+    entry = _only([entry for entry in _installed(capability) if entry.name == name], capability, name)
+    with _importing(capability, name):
+        missing = not_installed(entry.value.partition(":")[0])
+    if missing is not None:
+        raise _needs(capability, name, missing)
+
+
 @contextmanager
 def _importing(capability: Capability, name: str) -> Iterator[None]:
     """Say in one sentence that a Python module is missing or does not load."""
     try:
         yield
     except ModuleNotFoundError as error:
-        raise Unavailable(
-            f'The {_spoken(capability)} backend "{name}" needs the Python module "{error.name}", '
-            "which is not installed; install the package that has it, or choose another backend."
-        ) from error
+        raise _needs(capability, name, error.name) from error
     except ImportError as error:
         raise Unavailable(
             f'The {_spoken(capability)} backend "{name}" cannot be loaded here ({error}); mend that, or choose another.'
         ) from error
+
+
+def _needs(capability: Capability, name: str, module: str | None) -> Unavailable:
+    return Unavailable(
+        f'The {_spoken(capability)} backend "{name}" needs the Python module "{module}", which is not installed; '
+        "install the package that has it, or choose another backend."
+    )
 
 
 def _installed(capability: Capability) -> tuple[EntryPoint, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -71,7 +73,7 @@ def test_doctor_makes_no_backend_that_loads_a_model(monkeypatch: pytest.MonkeyPa
             made.append("made")
 
     class Entry:
-        name, value = "light", "somewhere:Backend"
+        name, value = "light", "tools.contracts:Backend"
 
         def load(self) -> type[Backend]:
             return Backend
@@ -91,6 +93,21 @@ def test_doctor_makes_no_backend_that_loads_a_model(monkeypatch: pytest.MonkeyPa
     assert made == ["made"]
     assert "has no option" in checked("hyperlora", speed=1)[0]
     assert "There is no first frame backend" in checked("nobody")[0]
+
+
+def test_a_machine_with_no_model_imports_no_torch_to_say_so() -> None:
+    script = """
+import sys
+from agent.settings import load_settings
+from tools.pools import calls
+from tools.pools.bench import Bench
+from tools.pools.work import check_backends
+recipe = load_settings(preset="paper").recipe()
+backends = {name: recipe.backend(name) for name in ("faces", "first_frame", "face_detail", "video")}
+print(check_backends(calls.CheckBackends(backends=backends), Bench(None)).missing, "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "[] False\n"
 
 
 def test_a_licence_that_has_changed_is_asked_for_again() -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from tools import registry
 from tools.errors import InputError, Unavailable
+from tools.installed import not_installed
 
 
 @pytest.fixture
@@ -43,6 +44,29 @@ def test_a_missing_module_is_named(install):
     install("elsewhere_b", "[steadface.video]\nheavy = elsewhere_b:Maker\n", "import nobody_has_this\n")
     with pytest.raises(Unavailable, match=r'video backend "heavy" needs the Python module "nobody_has_this"'):
         registry.create("video", "heavy")
+
+
+def test_what_is_not_installed_is_told_without_importing_anything(install):
+    install(
+        "elsewhere_e",
+        "[steadface.video]\nneedy = elsewhere_e:Maker\n",
+        "import os.path\nfrom elsewhere_e import Maker\nfrom nobody_has_this.at_all import it\nraise AssertionError\n",
+    )
+    with pytest.raises(Unavailable, match=r'video backend "needy" needs the Python module "nobody_has_this"') as told:
+        registry.expect_installed("video", "needy")
+    assert str(told.value).endswith("install the package that has it, or choose another backend.")
+
+
+def test_what_a_module_of_the_same_package_needs_is_looked_for_too(tmp_path, monkeypatch):
+    package = tmp_path / "parts"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "outer.py").write_text("import sys\nfrom .inner import thing\nraise AssertionError\n")
+    (package / "inner.py").write_text("def later():\n    import nobody_has_this\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not_installed("parts.outer") is None
+    (package / "inner.py").write_text("import parts.outer\nimport nobody_has_this\n")
+    assert not_installed("parts.outer") == "nobody_has_this"
 
 
 def test_a_module_that_is_missing_only_when_the_backend_is_made_is_named(install):

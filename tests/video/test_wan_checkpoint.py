@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKLWan, WanVACETransformer3DModel
-from transformers import UMT5Config, UMT5EncoderModel
+from published_wan import published_vace
 
 from tools.errors import InputError, Unavailable
 from tools.video.checkpoint import shared, whole_folder
@@ -109,26 +108,7 @@ def test_a_choice_that_is_none_is_told(folder, monkeypatch, variable):
 
 @pytest.fixture(scope="module")
 def published() -> dict[str, VacePipeline]:
-    """Both models in their published sizes, without weights."""
-    small = {
-        "num_attention_heads": 12,
-        "ffn_dim": 8960,
-        "num_layers": 30,
-        "vace_layers": list(range(0, 30, 2)),
-    }
-    with torch.device("meta"):
-        return {
-            name: VacePipeline(
-                tokenizer=None,
-                text_encoder=UMT5EncoderModel(
-                    UMT5Config(vocab_size=256384, d_model=4096, d_ff=10240, num_layers=24, num_heads=64)
-                ).to(torch.bfloat16),
-                vae=AutoencoderKLWan(),
-                scheduler=None,
-                transformer=WanVACETransformer3DModel(text_dim=4096, **sizes).to(torch.bfloat16),
-            )
-            for name, sizes in (("14b", {}), ("1.3b", small))
-        }
+    return published_vace()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,15 @@ def folder_of(name: str) -> Path:
     return folder if named else folder / model.inside
 
 
+def is_here(model: Model) -> bool:
+    """Whether ``folder_of`` finds it."""
+    try:
+        folder_of(model.name)
+    except Unavailable:
+        return False
+    return True
+
+
 def how_to_get(name: str) -> str:
     """What to do so that a model of the catalog is here, as the second half of a sentence."""
     model = catalog()[name]

@@ -30,6 +30,7 @@ from tools.errors import BackendError, InputError, Unavailable
 from tools.faces.reference import annotate, choose_face, left_to_right
 from tools.identity_repair import fixed_frames, window_fit
 from tools.models.catalog import needed
+from tools.models.place import is_here
 from tools.pools import calls
 from tools.pools.bench import Bench, Operation
 from tools.pools.clock import Clock
@@ -273,13 +274,21 @@ def check_backends(request: calls.CheckBackends, bench: Bench) -> calls.CheckRep
     missing = []
     for capability, chosen in request.backends.items():
         try:
-            if needed({capability: chosen.name}):
-                registry.factory(capability, chosen.name, chosen.options)
-            else:
-                bench.backend(capability, chosen)
+            _check(capability, chosen, bench)
         except (Unavailable, InputError) as error:
             missing.append(str(error))
     return calls.CheckReply(missing=missing)
+
+
+def _check(capability: registry.BackendCapability, chosen: calls.Backend, bench: Bench) -> None:
+    """Torch is imported only where a backend could be made, or has options that must be looked at."""
+    models = needed({capability: chosen.name})
+    if not models:
+        bench.backend(capability, chosen)
+    elif chosen.options or all(is_here(model) for model in models):
+        registry.factory(capability, chosen.name, chosen.options)
+    else:
+        registry.expect_installed(capability, chosen.name)
 
 
 OPERATIONS: Mapping[str, Operation] = {
