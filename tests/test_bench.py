@@ -65,3 +65,16 @@ def test_first_frames_are_measured_beside_plain_diffusers(monkeypatch: pytest.Mo
     assert "encoding a person" in told
     assert [line.split()[0] for line in told.splitlines()[-2:]] == ["plain", "Steadface"]
     assert "in a batch of 2" in told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+def test_an_accelerator_of_clips_is_measured_beside_plain_steadface(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("STEADFACE_WAN_PRECISION", "int8")  # one's own choices are left out
+    told = run("video.py", "--only", "stock", "no-guidance", seconds=140).splitlines()
+    plain, stock, unguided = (line.split() for line in told[-3:])
+    assert [plain[0], stock[0], unguided[0]] == ["plain", "stock", "no-guidance"]
+    assert "float32" in told[1]
+    assert plain[-2:] == stock[-2:] == ["0.00", "0"]  # ours and the stock pipeline make the same clip
+    assert float(unguided[-2]) > 0
