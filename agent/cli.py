@@ -88,9 +88,31 @@ def generate(
         with JobEngine(settings) as engine:
             job_id = engine.submit(request, settings.recipe())
             view = _follow(engine, job_id, quiet=json)
-        if view.status != "completed":
-            _fail(view)
-        print(view.model_dump_json(indent=2) if json else _summary(view))  # noqa: T201 - the result
+        _tell_end(view, json)
+
+
+@app.command()
+def refine(
+    job_id: Annotated[str, typer.Argument(help="A job in any state, as steadface jobs lists it.")],
+    instruction: Annotated[str, typer.Argument(help='What shall be different, such as "slower, and let her smile".')],
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
+) -> None:
+    """Change a video by a follow-up in plain words; what it does not change is kept."""
+    with _told_plainly():
+        from agent.jobs import JobEngine
+        from agent.logs import log_to_file
+        from agent.settings import load_settings
+
+        settings = load_settings()
+        log_to_file(settings.home)
+        with JobEngine(settings) as engine:
+            refined = engine.refine(job_id, instruction)
+            _say(refined.told)
+            if refined.job_id is None:
+                _say(refined.question or "")
+                raise typer.Exit(BAD_INPUT)
+            view = _follow(engine, refined.job_id, quiet=json)
+        _tell_end(view, json)
 
 
 @app.command()
@@ -289,6 +311,12 @@ def _print_memory(recipe: Recipe, gpu: Gpu | None) -> None:
     print(*memory_verdict(stages, gpu), sep="\n")  # noqa: T201 - the result
 
 
+def _tell_end(view: JobView, json: bool) -> None:
+    if view.status != "completed":
+        _fail(view)
+    print(view.model_dump_json(indent=2) if json else _summary(view))  # noqa: T201 - the result
+
+
 def _ours(names: Sequence[str], done: str) -> list[Model]:
     """The models that presets and names stand for, less those that a variable names; of these it is said."""
     from agent.needs import chosen
@@ -395,6 +423,7 @@ def _summary(view: JobView) -> str:
     assert result is not None
     known = result.first_frame_similarity is not None
     lines = [
+        *([view.understood] if view.understood else []),
         *(f"Warning: {warning}" for warning in result.warnings),
         f"video         {result.video}",
         f"report        {result.page}",
@@ -403,7 +432,7 @@ def _summary(view: JobView) -> str:
         + f", attempts {result.attempts}",
         f"video scores  identity_skip {_figure(result.identity_skip)}, identity_zero {_figure(result.identity_zero)}, "
         f"face_rate {_figure(result.face_rate)} ({result.recogniser})",
-        f"seed          {result.seed}",
+        f"job           {view.job_id}, seed {result.seed}",
         "seconds       " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stages.items()),
     ]
     return "\n".join(lines)

@@ -178,3 +178,19 @@ def test_the_doctor_names_what_is_missing(steadface):
     told = steadface("doctor", STEADFACE_FACES="nobody").stdout
     assert "nobody" in told
     assert "ready" not in told
+
+
+def test_a_video_is_changed_by_a_follow_up(instant, steadface):
+    made = steadface(
+        *("generate", "--reference", ASTRONAUT, "--prompt", "similarity=0.9", "--consent", "licensed", "--json")
+    )
+    job = json.loads(made.stdout)["job_id"]
+    changed = steadface("refine", job, "motion waves", "--json")
+    assert changed.returncode == 0, changed.stderr
+    view = json.loads(changed.stdout)
+    assert (view["parent"], view["prompt"]) == (job, "waves")
+    assert "Understood as motion." in changed.stderr
+    asked = steadface("refine", job, "hmm")
+    assert asked.returncode == 2
+    assert "What shall change?" in asked.stderr
+    assert "There is no job 'none'" in steadface("refine", "none", "slower").stderr

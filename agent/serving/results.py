@@ -30,6 +30,7 @@ class VideoJob(JobView):
     message: str = Field(description="what is going on, in one line")
     next_step: str | None = Field(None, description="the call to make next, where there is one")
     video_uri: str | None = Field(None, description="the video as a resource of this server")
+    question: str | None = Field(None, description="to ask the user, where a follow-up could not be understood")
 
 
 def job_uri(job_id: str, name: str) -> str:
@@ -61,6 +62,14 @@ def result_of(view: JobView, settings: Settings, reach: Reach) -> CallToolResult
     )
 
 
+def asked_back(view: JobView, told: str, question: str, settings: Settings, reach: Reach) -> CallToolResult:
+    """The result of a follow-up that cannot be understood: the job as it was, and what to ask the user."""
+    again = f'ask the user, then call refine_identity_video(job_id="{view.job_id}", instruction=…) again'
+    job = job_of(view, settings, reach).model_copy(update={"question": question, "next_step": again})
+    text = f"{told} Ask the user: {question}"
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=job.model_dump(mode="json"))
+
+
 def plainly(sentence: str, settings: Settings, reach: Reach) -> str:
     """A sentence as this caller may read it: over a network without the folders of this machine."""
     if reach.shows_paths:
@@ -76,8 +85,9 @@ def _text(job: VideoJob, size: int | None) -> str:
     if job.error is not None:
         attached = [f"{label.replace('_', ' ')}: {path}" for label, path in job.error.attachments.items()]
         return "\n".join([job.error.message, *attached, f"Job: {job.job_id}"])
+    understood = f"{job.understood}\n" if job.understood else ""
     if job.next_step is not None:
-        return f"Job {job.job_id} is {job.status}: {job.message}.\nNext: {job.next_step}"
+        return f"{understood}Job {job.job_id} is {job.status}: {job.message}.\nNext: {job.next_step}"
     return f"Job {job.job_id} is {job.status}."
 
 
@@ -90,6 +100,7 @@ def _finished(job: VideoJob, result: Delivered, size: int | None) -> list[str]:
     sketch = "This is a preview: an animatic whose pixels are a sketch, not a photorealistic video."
     file = "no longer there" if size is None else f"{size / 1e6:.1f} MB"
     return [
+        *([job.understood] if job.understood else []),
         *(f"Warning: {warning}" for warning in result.warnings),
         *([sketch] if result.sketch else []),
         f"Video: {result.video} ({result.seconds:.1f} s, {result.width}x{result.height}, {file})",

@@ -34,7 +34,9 @@ Steadface makes a short video of one real person from one photo and one sentence
 2. A job takes from seconds to minutes. When the answer has status "running", make the call in next_step
    (get_video_job with wait_seconds=45) until the status is completed, failed or cancelled. Never submit it again.
 3. Look at the contact sheet, and tell the user the video's path, the similarity with its recogniser, and every warning.
-4. The preset preview, the default, makes an animatic: a moving sketch cut from paper. Call it that.
+4. When the user wants it different ("slower", "at night", "undo that"), call refine_identity_video with the job_id and
+   their words; it keeps what they did not change. If it answers with a question, pass that on.
+5. The preset preview, the default, makes an animatic: a moving sketch cut from paper. Call it that.
 A dropped call never stops a job; only cancel_video_job does. server_info says which presets can run here.
 Similarities of different recognisers cannot be compared."""
 

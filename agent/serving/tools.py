@@ -14,12 +14,10 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from agent.gpus import first_gpu
-from agent.memory_plan import better_preset, recommendation
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import open_reference
-from agent.serving.results import WAIT, VideoJob, job_of, plainly, result_of
+from agent.serving.results import WAIT, VideoJob, asked_back, job_of, plainly, result_of
 from agent.serving.waiting import Vigil
 from agent.settings import load_settings, preset_names
 from tools.errors import SteadfaceError
@@ -72,6 +70,9 @@ OnGateFailure = Annotated[
     _one_of("best", "fail"),
     Field(description="When no first frame is enough like the person: go on with the best and warn, or fail."),
 ]
+Instruction = Annotated[
+    str, Field(description="What shall be different, in the user's own words; English is understood.")
+]
 JobId = Annotated[str, Field(description="As generate_identity_video or list_video_jobs gave it.")]
 WaitSeconds = Annotated[
     float, Field(ge=0, le=600, description="Answer at the latest after this many seconds; the job goes on anyway.")
@@ -112,6 +113,9 @@ class VideoTools:
             _require(generate, "consent")
         return [
             generate,
+            Tool.from_function(
+                self.refine_identity_video, title="Change a video by a follow-up in plain words", annotations=begins
+            ),
             Tool.from_function(self.get_video_job, title="Look at a video job, or wait for it", annotations=looks),
             Tool.from_function(self.cancel_video_job, title="Cancel a video job", annotations=ends),
             Tool.from_function(self.list_video_jobs, title="List video jobs", annotations=looks),
@@ -156,6 +160,25 @@ class VideoTools:
             job_id = await anyio.to_thread.run_sync(submit)
             return await self._followed(vigil, job_id)
 
+    async def refine_identity_video(
+        self, ctx: Context[Any], job_id: JobId, instruction: Instruction, wait_seconds: WaitSeconds = WAIT
+    ) -> Annotated[CallToolResult, VideoJob]:
+        """Change a video that was made, or is being made, by what the user says next: "slower, and let her smile",
+        "at night", "closer", "another take", "undo that".
+
+        It makes a new job that keeps what the follow-up does not change (for another motion the first frame) and says
+        what it kept; a job that still runs is stopped. Consent, photo and settings stay. When it cannot know what is
+        meant, the answer is a question to pass on to the user, and nothing was changed.
+        """
+        vigil = Vigil(ctx, wait_seconds)
+        await vigil.tell("Reading the follow-up")
+        with self._in_one_sentence():
+            refined = await anyio.to_thread.run_sync(lambda: self._engine.get().refine(job_id, instruction))
+            if refined.job_id is not None:
+                return await self._followed(vigil, refined.job_id)
+            view = await anyio.to_thread.run_sync(self._engine.get().view, job_id)
+            return asked_back(view, refined.told, refined.question or "", self._engine.settings, self._reach)
+
     async def get_video_job(
         self, ctx: Context[Any], job_id: JobId, wait_seconds: WaitSeconds = 0
     ) -> Annotated[CallToolResult, VideoJob]:
@@ -191,6 +214,8 @@ class VideoTools:
 
     async def server_info(self) -> Annotated[CallToolResult, ServerInfo]:
         """Tell the version, which presets can run here and what the others are missing, and how long the queue is."""
+        from agent.gpus import first_gpu
+        from agent.memory_plan import better_preset, recommendation
 
         def look() -> ServerInfo:
             engine = self._engine.get()

@@ -41,7 +41,10 @@ async def test_a_video_and_its_evidence_come_back_on_every_transport_and_era(con
         link = next(block for block in made.content if block.type == "resource_link")
         resource = (await client.read_resource(link.uri)).contents[0]
 
-    everywhere = {"generate_identity_video", "get_video_job", "cancel_video_job", "list_video_jobs", "server_info"}
+    everywhere = {
+        "generate_identity_video", "refine_identity_video", "get_video_job", "cancel_video_job", "list_video_jobs",
+        "server_info",
+    }  # fmt: skip
     assert {tool.name for tool in tools} - {"list_references"} == everywhere
     assert ("list_references" in {tool.name for tool in tools}) == (connection.transport == "stdio")
     assert all(tool.title and tool.description and tool.annotations and tool.output_schema for tool in tools)
@@ -239,7 +242,7 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
 from agent.settings import load_settings
-assert len(anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)) == 5
+assert len(anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)) == 7
 heavy = {"langgraph", "langchain_core", "sqlalchemy", "numpy", "cv2", "dlib", "av", "PIL", "torch"}
 print(*heavy & set(sys.modules))
 """
