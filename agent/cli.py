@@ -307,7 +307,7 @@ def _print_memory(recipe: Recipe, gpu: Gpu | None) -> None:
 
     stages = plan(recipe)
     if stages:
-        Console().print(memory_table(stages, gpu))
+        Console(markup=False, highlight=False).print(memory_table(stages, gpu))
     print(*memory_verdict(stages, gpu), sep="\n")  # noqa: T201 - the result
 
 

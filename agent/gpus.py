@@ -7,6 +7,9 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+_PATIENCE = 30
+"""Seconds that the driver may take; one that is stuck never answers."""
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -29,7 +32,10 @@ def visible_gpus() -> list[Gpu]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     query = [program, *(["-i", chosen] if chosen else [])]
     query += ["--query-gpu=memory.total,memory.free", "--format=csv,noheader,nounits"]
-    told = subprocess.run(query, capture_output=True, text=True, check=False)
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, check=False, timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        return []
     return [Gpu(*map(_gib, line.split(","))) for line in told.stdout.splitlines()] if told.returncode == 0 else []
 
 
