@@ -6,7 +6,7 @@ import pytest
 
 from tools.contracts import FRAMINGS
 from tools.preview.camera import AT_REST
-from tools.preview.motion import motion_of
+from tools.preview.motion import QUICK, SLOW, motion_of
 from tools.preview.performance import HAIR_ROOM, Performance, Stage
 from tools.preview.pose import REST
 
@@ -71,6 +71,34 @@ def test_the_camera_does_what_the_prompt_says(prompt, camera):
 )
 def test_looks_go_where_the_prompt_says(prompt, look):
     assert motion_of(prompt).look == look
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tempo"),
+    [
+        ("The woman walks slowly across the sand.", SLOW),
+        ("The woman walks, slower.", SLOW),
+        ("The man quickly strides.", QUICK),
+        ("The woman walks.", 1.0),
+        ("The woman walks. The camera slowly pulls back.", 1.0),
+        ("The camera zooms in quickly.", 1.0),
+    ],
+)
+def test_adverbs_of_pace_count_where_they_are_not_the_cameras(prompt, tempo):
+    assert motion_of(prompt).tempo == tempo
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_who_walks_slowly_does_not_get_as_far(framing):
+    step = 0.15 if framing in ("full shot", "wide shot") else 0.0
+    stage = Stage(framing, width=1.73, eyes=(0.5, 0.45), hair=0.4, step=step, seconds=5.0)
+    ends = [
+        Performance(motion_of(f"The woman walks {how}."), stage, seed=3).at(5.0)[0] for how in ("", "slowly", "quickly")
+    ]
+    usual, slow, quick = (pose.x for pose in ends)
+    assert slow == pytest.approx(SLOW * usual)
+    assert quick == pytest.approx(usual)
+    assert ends[1].stride < ends[0].stride <= ends[2].stride
 
 
 def test_a_smile_is_played_where_it_is_asked_for():

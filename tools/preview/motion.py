@@ -12,7 +12,8 @@ CameraMove = Literal["push in", "pull out", "pan left", "pan right", "follow"]
 
 @dataclass(frozen=True)
 class Motion:
-    """``pace`` is in steps or beats a second, ``depth`` how far a bob goes (a fraction of the picture's height).
+    """``pace`` is in steps or beats a second, at the usual ``tempo`` of 1, ``depth`` how far a bob goes (a fraction of
+    the picture's height).
 
     ``heading`` is -1 for the left of the picture, 1 for the right, 0 where the prompt does not say.
     ``look`` is where the face turns, right and up, each -1 to 1.
@@ -20,6 +21,7 @@ class Motion:
 
     move: Move
     pace: float
+    tempo: float
     depth: float
     heading: int
     camera: CameraMove
@@ -73,6 +75,14 @@ _LOOK_RIGHT = re.compile(rf"{_LOOKS}right\b", re.IGNORECASE)
 _SMILE = re.compile(r"(?<!faint )\b(?:smil|grin|laugh|beam|happ|joy|cheer|delight)\w*", re.IGNORECASE)
 
 
+_SLOWLY = re.compile(
+    r"\b(?:slow(?:ly|er)?|gently|calmly|leisurely|unhurried(?:ly)?|languidly|in slow motion)\b", re.IGNORECASE
+)
+_QUICKLY = re.compile(r"\b(?:quick(?:ly|er)?|fast(?:er)?|briskly|rapidly|hurried(?:ly)?|swiftly)\b", re.IGNORECASE)
+_OF_CAMERA = re.compile(r"\b(?:camera|shot|zoom|pan|pull|push|doll)\w*\b[^.;,]*", re.IGNORECASE)
+SLOW, QUICK = 0.6, 1.4
+
+
 def motion_of(prompt: str) -> Motion:
     """The move of the first verb that is known, or a turn of the head; a slow push in unless a camera move is named."""
     found = [(m.start(), move, pace, depth) for verbs, move, pace, depth in _MOVES if (m := verbs.search(prompt))]
@@ -83,6 +93,7 @@ def motion_of(prompt: str) -> Motion:
     return Motion(
         move=move,
         pace=pace,
+        tempo=_tempo(_OF_CAMERA.sub("", prompt)),
         depth=depth,
         heading=_sign(_TO_RIGHT.search(prompt), _TO_LEFT.search(prompt)),
         camera=named or ("follow" if move == "across" else "push in"),
@@ -92,6 +103,12 @@ def motion_of(prompt: str) -> Motion:
         ),
         smile=_SMILE.search(prompt) is not None,
     )
+
+
+def _tempo(prompt: str) -> float:
+    if _SLOWLY.search(prompt):
+        return SLOW
+    return QUICK if _QUICKLY.search(prompt) else 1.0
 
 
 def _sign(positive: object, negative: object) -> int:

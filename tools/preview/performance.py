@@ -57,6 +57,7 @@ class Performance:
     def __init__(self, motion: Motion, stage: Stage, seed: int) -> None:
         rng = random.Random(seed)
         self._motion, self._stage = motion, stage
+        self._pace = motion.pace * motion.tempo
         self._heading = motion.heading or (1 if stage.eyes[0] < stage.width / 2 else -1)
         self._countenance = Countenance(motion, stage.seconds, rng)
         self._phase = rng.uniform(0, math.tau)
@@ -89,14 +90,15 @@ class Performance:
         stage = self._stage
         share = gone(seconds, STARTING) / gone(stage.seconds, STARTING) if stage.seconds else 0.0
         way = self._way()
-        steps = way / stage.step if stage.step else self._motion.pace * gone(stage.seconds, STARTING)
+        steps = way / stage.step if stage.step else self._pace * gone(stage.seconds, STARTING)
         return self._stepping(
             replace(pose, x=self._heading * way * share, heading=self._heading), steps * share, seconds
         )
 
     def _towards(self, pose: Pose, seconds: float) -> Pose:
-        nearer = _APPROACH[self._stage.framing] * ease_in(seconds / self._stage.seconds) if self._stage.seconds else 0.0
-        stride = 0.8 * self._motion.pace * gone(seconds, STARTING)
+        through = ease_in(seconds / self._stage.seconds) if self._stage.seconds else 0.0
+        nearer = _APPROACH[self._stage.framing] * min(self._motion.tempo, 1.0) * through
+        stride = 0.8 * self._pace * gone(seconds, STARTING)
         x = 0.3 * (self._stage.width / 2 - self._stage.eyes[0]) * nearer / _APPROACH[self._stage.framing]
         return self._stepping(replace(pose, x=x, nearer=nearer, towards=True), stride, seconds)
 
@@ -116,7 +118,7 @@ class Performance:
 
     def _bob(self, pose: Pose, seconds: float) -> Pose:
         motion, starting = self._motion, ease(seconds / STARTING)
-        beats = motion.pace * gone(seconds, STARTING)
+        beats = self._pace * gone(seconds, STARTING)
         side = math.sin(math.pi * beats)
         liveliness = motion.depth / 0.024
         return replace(
@@ -141,7 +143,7 @@ class Performance:
         stage = self._stage
         x = stage.eyes[0] if self._heading > 0 else stage.width - stage.eyes[0]
         room = stage.width * (0.8 if stage.step else 0.58) - x
-        return max(room, 0.04 * stage.width) + self._reach()
+        return min(self._motion.tempo, 1.0) * (max(room, 0.04 * stage.width) + self._reach())
 
     def _reach(self) -> float:
         return REACH if self._motion.camera == "follow" else 0.0
