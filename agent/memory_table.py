@@ -13,10 +13,10 @@ from agent.memory_plan import Stage, Way, fits, fitting
 def memory_table(stages: Sequence[Stage], gpu: Gpu | None) -> Table:
     """A row for each way of each stage, 80 columns wide; the way that Steadface takes by itself has a star."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in ("weights\ncomputed", "room\nestimated", "in all\nGiB"):
-        table.add_column(heading, justify="right")
-    table.add_column("\nfits" if gpu else "")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("\nfits" if gpu else "", no_wrap=True)
     table.add_column("")
     for stage in stages:
         table.add_row(stage.name, *[""] * 4, stage.model if stage.ways else f"{stage.model}, size not known")

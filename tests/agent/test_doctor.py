@@ -182,6 +182,15 @@ def test_a_preset_is_told_with_what_fits_the_gpu_and_what_is_missing(
     assert "steadface models pull paper" in last
 
 
+def test_settings_are_whole_however_long_a_model_is_called(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEADFACE_PLANNER_MODEL", "/models/of a [long] name that no column of a table holds")
+    told = doctor("--preset", "paper-small", "--gpu-memory", "24").stdout
+    assert "size not known" in " ".join(told.split())
+    assert "[long]" in told
+    assert "STEADFACE_SDXL_OFFLOAD=always" in told
+    assert "STEADFACE_WAN_PRECISION=float8" in told
+
+
 def test_without_a_gpu_it_says_so_and_what_a_card_needs(
     doctor: Doctor,
 ) -> None:
