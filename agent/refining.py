@@ -86,7 +86,7 @@ def _undone(request: JobRequest, job_id: str, understood: Refinement) -> Refined
 
 def _kept(state: State, recipe: Recipe, plan: Plan, understood: Refinement) -> dict[str, Any]:
     """The fields ``state`` and ``node`` of ``Kept``."""
-    if "reference" not in state:
+    if not state.keys() >= set(SEEN):
         return {}
     verdict = state.get("verdict")
     first_frame = understood.changes == {"motion"} and verdict is not None and verdict["move"] == "animate"
