@@ -51,7 +51,7 @@ def test_the_plan_and_the_worker_reckon_the_same(published: dict[str, VacePipeli
     whole, _, blocks, *_ = video.ways
     assert whole.weights == pytest.approx(sum(worker.weights_of(pipe).values()) / GIB, rel=1e-3)
     for size, frames in ((Size(832, 480), 81), (Size(1280, 720), 49), (Size(500, 300), 5)):
-        room = worker.activations(pipe.transformer.config, size, frames) / GIB
+        room = worker.activations(pipe.transformer.config, pipe.vae_scale_factor_spatial, size, frames) / GIB
         asked = stages(preset, width=size.width, height=size.height, frames=frames)
         assert asked["video"].ways[0].room == pytest.approx(room)
     layer = sum(weights.numel() for weights in pipe.transformer.parameters()) / pipe.transformer.config.num_layers

@@ -86,8 +86,9 @@ def test_the_ways_of_waiting_end_with_blocks() -> None:
 def test_the_hidden_states_of_the_largest_clip_are_some_twenty_gib() -> None:
     """75,600 tokens of 5,120 numbers of 2 bytes, 28 times."""
     config = {"patch_size": (1, 2, 2), "num_attention_heads": 40, "attention_head_dim": 128, "vace_layers": range(8)}
-    assert activations(config, Size(1280, 720), 81) == 75_600 * 5120 * 2 * 28
-    assert activations(config, Size(832, 480), 81) == 32_760 * 5120 * 2 * 28
+    assert activations(config, 8, Size(1280, 720), 81) == 75_600 * 5120 * 2 * 28
+    assert activations(config, 8, Size(832, 480), 81) == 32_760 * 5120 * 2 * 28
+    assert activations(config, 16, Size(1280, 704), 121) == 27_280 * 5120 * 2 * 28
 
 
 def test_what_cannot_fit_is_refused_with_what_would_help_and_nothing_is_loaded(tiny_wan_folder: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from diffusers.models.attention_dispatch import _AttentionBackendRegistry
 from safetensors.torch import save_file
 from test_distilled import lora
 
@@ -26,6 +27,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:torchao"),
     pytest.mark.filterwarnings("ignore::FutureWarning:torchao"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def attention_as_ever() -> Iterator[None]:
+    """diffusers has models that name no attention follow the last one that was named."""
+    before = _AttentionBackendRegistry._active_backend
+    yield
+    _AttentionBackendRegistry._active_backend = before
 
 
 @pytest.fixture

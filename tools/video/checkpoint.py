@@ -21,7 +21,7 @@ from tools.models.place import folder_of, how_to_get
 from tools.residency import Tenant
 from tools.video.engine import Engine
 from tools.video.memory import Offload, activations, chosen_offload, next_offload, place, weights_of
-from tools.video.speed import best_precision, computed_in, quantization, quicken
+from tools.video.speed import TRANSFORMERS, best_precision, computed_in, quantization, quicken
 
 _FULL_PRECISION = ("vae", "image_encoder")
 """Parts that are computed in ``float32``, whatever the others are."""
@@ -58,7 +58,8 @@ class Wan:
     def room(self, size: Size, frames: int) -> int:
         """Bytes of the GPU that a clip needs beside what is there already."""
         moving = 0 if self.offload == "none" else max(weights_of(self.pipe).values())
-        return activations(self.pipe.transformer.config, size, frames) + (moving if self.offload == "model" else 0)
+        states = activations(self.pipe.transformer.config, self.pipe.vae_scale_factor_spatial, size, frames)
+        return states + (moving if self.offload == "model" else 0)
 
     def step_down(self) -> str | None:
         """Need less of the GPU from now on: how, as half a sentence, or ``None`` where nothing is left to do."""
@@ -121,10 +122,10 @@ def _load(engine: Engine, folder: Path) -> Wan:
     except (OSError, ValueError, SafetensorError) as error:
         raise _broken(engine, folder, "cannot be read") from error
     pipe.set_progress_bar_config(disable=True)
-    wan = Wan(pipe, device, pipe.scheduler.config, chosen_offload(pipe, device))
-    for transformer in wan.transformers:
-        quicken(transformer, precision)
-    return wan
+    for name in TRANSFORMERS:
+        if getattr(pipe, name, None) is not None:
+            quicken(getattr(pipe, name), precision)
+    return Wan(pipe, device, pipe.scheduler.config, chosen_offload(pipe, device))
 
 
 def _missing(folder: Path, engine: Engine) -> Iterator[str]:

@@ -46,7 +46,7 @@ def chosen_offload(pipe: Any, device: torch.device) -> Offload:  # noqa: ANN401 
 def best_offload(pipe: Any, memory: int) -> Offload:  # noqa: ANN401
     """The least that ``memory`` bytes of a GPU can do with, for the largest clip."""
     sizes = weights_of(pipe)
-    room = activations(pipe.transformer.config, *LARGEST)
+    room = activations(pipe.transformer.config, pipe.vae_scale_factor_spatial, *LARGEST)
     if sum(sizes.values()) + room <= memory:
         return "none"
     most = max(size + room * name.startswith("transformer") for name, size in sizes.items())
@@ -59,9 +59,12 @@ def weights_of(pipe: Any) -> dict[str, int]:  # noqa: ANN401
     return {name: sum(w.numel() * w.element_size() for w in model.parameters()) for name, model in models.items()}
 
 
-def activations(config: Mapping[str, Any], size: Size, frames: int) -> int:
-    """Bytes beside the weights: the hidden states of a clip, the hint of every VACE layer, and some more; estimated."""
-    pixels = 8 * config["patch_size"][1]
+def activations(config: Mapping[str, Any], latent: int, size: Size, frames: int) -> int:
+    """Bytes beside the weights: the hidden states of a clip, the hint of every VACE layer, and some more; estimated.
+
+    ``latent`` is how many pixels wide a latent of the VAE is.
+    """
+    pixels = latent * config["patch_size"][1]
     tokens = ((frames - 1) // 4 + 1) * -(-size.width // pixels) * -(-size.height // pixels)
     width = config["num_attention_heads"] * config["attention_head_dim"]
     return int(tokens * width * _BYTES * (len(config.get("vace_layers") or ()) + _STATES))
@@ -78,9 +81,10 @@ def refuse_too_large(folder: Path, title: str, size: Size, frames: int) -> None:
 
 def refuse_beyond(memory: int, folder: Path, title: str, size: Size, frames: int) -> None:
     """``Unavailable`` where a clip needs more than so many bytes, by an estimate."""
-    config = json.loads((folder / "transformer" / "config.json").read_text())
+    config, vae = (json.loads((folder / part / "config.json").read_text()) for part in ("transformer", "vae"))
     block = _parameters(folder / "transformer") / config["num_layers"] * _BYTES
-    needed = activations(config, size, frames) + 2 * block + _parameters(folder / "vae") * 4
+    staying = _parameters(folder / "vae") + _parameters(folder / "image_encoder")
+    needed = activations(config, vae.get("scale_factor_spatial", 8), size, frames) + 2 * block + 4 * staying
     if needed > memory:
         raise Unavailable(
             f"{title} needs an estimated {needed / _GIB:.1f} GiB of the GPU for {frames} frames of "
