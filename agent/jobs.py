@@ -28,7 +28,8 @@ from agent.errors import GateError, LeaseLost
 from agent.graph import RECURSION_LIMIT, build_graph
 from agent.jobless import caller
 from agent.logs import log_file
-from agent.planner.desk import Desk
+from agent.planner.desk import Desk, planner_at
+from agent.planner.protocol import Planner
 from agent.refining import Refined, refine
 from agent.requests import JobRequest
 from agent.settings import Recipe, Settings
@@ -127,13 +128,11 @@ class JobEngine:
             graph = build_graph(SqliteSaver(checkpoints))
             return cast(State, graph.get_state({"configurable": {"thread_id": job_id}}).values)
 
-    def planning(self, recipe: Recipe) -> Desk:
-        """A desk for planning outside of any job."""
-        return Desk(recipe, self.settings.planner_key, caller(self._pool, "planning"), threading.Event())
-
-    def has_device(self) -> bool:
-        """Whether this process drives the device, and may load models onto it."""
-        return self._device.is_locked
+    def planner_for(self, recipe: Recipe) -> Planner:
+        """The planner of a recipe, outside of any job; the rules, where another process has the GPU for the model."""
+        desk = Desk(recipe, self.settings.planner_key, caller(self._pool, "planning"), threading.Event())
+        elsewhere = recipe.planner == "qwen-local" and not self._device.is_locked
+        return planner_at(desk, "rules" if elsewhere else recipe.planner)
 
     def device_busy(self) -> bool:
         """Whether a worker of this process is still on a call, a cancelled one included."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from agent.graph import last_kept
-from agent.planner.desk import planner_at
 from agent.planner.protocol import Plan, Refinement
 from agent.planner.rules import RulePlanner
 from agent.planner.subject import presentation_in
@@ -69,9 +68,7 @@ def _understood(
     engine: JobEngine, request: JobRequest, recipe: Recipe, state: State, instruction: str
 ) -> tuple[Plan, Refinement]:
     """The plan that the job has, or would have, and what the follow-up changes of it."""
-    # The model of another process is not loaded a second time beside it.
-    name = "rules" if recipe.planner == "qwen-local" and not engine.has_device() else recipe.planner
-    planner = planner_at(engine.planning(recipe), name)
+    planner = engine.planner_for(recipe)
     known = state.get("reference")
     presentation = known["presentation"] if known else presentation_in(request.prompt) or "person"
     plan = load_plan(state["plan"]) if "plan" in state else planner.decouple(request.prompt, presentation, request.seed)

@@ -18,9 +18,11 @@ from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 
 from agent.serving.engine import LateEngine
+from agent.serving.mcp_prompts import add_prompts
 from agent.serving.photo_tools import PhotoTools
 from agent.serving.reach import Reach
 from agent.serving.resources import add_resources
+from agent.serving.stage_tools import StageTools
 from agent.serving.tools import VideoTools
 from tools.errors import SteadfaceError
 
@@ -88,10 +90,15 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
         instructions=INSTRUCTIONS,
         version=metadata.version("steadface"),
         lifespan=lifespan,
-        tools=[*VideoTools(engine, reach).tools(), *PhotoTools(engine.settings, reach).tools()],
+        tools=[
+            *VideoTools(engine, reach).tools(),
+            *StageTools(engine).tools(),
+            *PhotoTools(engine.settings, reach).tools(),
+        ],
         log_level="WARNING",
     )
     add_resources(server, engine, reach)
+    add_prompts(server)
     return server
 
 

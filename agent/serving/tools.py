@@ -12,71 +12,28 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 
+from agent.serving.arguments import (
+    ConsentBasis,
+    FaceNumber,
+    Instruction,
+    JobId,
+    MoreReferences,
+    OnGateFailure,
+    PresetName,
+    PromptText,
+    ReferenceText,
+    Seed,
+    WaitSeconds,
+)
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import open_reference
 from agent.serving.results import WAIT, VideoJob, asked_back, job_of, plainly, result_of
 from agent.serving.waiting import Vigil
-from agent.settings import load_settings, preset_names
+from agent.settings import load_settings
 from tools.errors import SteadfaceError
-
-
-def _one_of(*words: str) -> WithJsonSchema:
-    """The choice as clients see it; what is not among them is refused in our own sentence, not in pydantic's."""
-    return WithJsonSchema({"anyOf": [{"type": "string", "enum": list(words)}, {"type": "null"}]})
-
-
-ReferenceText = Annotated[
-    str,
-    Field(
-        description="Photo of the person: the full path of a file in Pictures, Downloads, Desktop or the working "
-        "folder, or the photo itself as a data:image/…;base64 URI of at most 3 MB, which is all that a server on HTTP "
-        "takes. JPEG, PNG, WebP or HEIC."
-    ),
-]
-MoreReferences = Annotated[
-    list[str],
-    Field(description="Further photos of the same person, given as reference is: the first frame follows them too."),
-]
-PromptText = Annotated[
-    str,
-    Field(
-        description="What the person does and where, in one or a few sentences: clothes, action, place, light, "
-        "expression, and how close the camera is (close-up, medium shot, full shot, wide shot)."
-    ),
-]
-ConsentBasis = Annotated[
-    str | None,
-    _one_of("self", "written", "licensed", "synthetic"),
-    Field(
-        description="On what basis this likeness is used, as the user stated it. self: it is the user; written: the "
-        "person agreed in writing; licensed: a licence or the public domain allows it; synthetic: no real person. "
-        "Ask the user, never guess."
-    ),
-]
-FaceNumber = Annotated[int | None, Field(ge=1, description="In a group photo: which face, counted from 1 at the left.")]
-Seed = Annotated[
-    int | None, Field(ge=0, le=2**32 - 1, description="The same seed gives the same video; drawn when left out.")
-]
-PresetName = Annotated[
-    str | None,
-    _one_of(*preset_names()),
-    Field(description="Working set of models. preview: no GPU, a sketch (moving paper-cut collage), under a minute."),
-]
-OnGateFailure = Annotated[
-    str | None,
-    _one_of("best", "fail"),
-    Field(description="When no first frame is enough like the person: go on with the best and warn, or fail."),
-]
-Instruction = Annotated[
-    str, Field(description="What shall be different, in the user's own words; English is understood.")
-]
-JobId = Annotated[str, Field(description="As generate_identity_video or list_video_jobs gave it.")]
-WaitSeconds = Annotated[
-    float, Field(ge=0, le=600, description="Answer at the latest after this many seconds; the job goes on anyway.")
-]
 
 
 class JobList(BaseModel):

@@ -1,0 +1,69 @@
+"""The MCP tools for stages that people ask for alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import anyio.to_thread
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, Field
+
+from agent.serving.arguments import PresetName, PromptText
+from agent.serving.engine import LateEngine
+from agent.settings import load_settings
+from tools.errors import SteadfaceError
+
+
+class SplitPrompt(BaseModel):
+    temporal_prompt: str = Field(description="for the video: the whole motion, with the face's expression")
+    spatial_prompt: str = Field(description="for the first frame: phrases of face, clothing and place, and the framing")
+    framing: str = Field(description="how close the camera is")
+    planner: str = Field(description="who split it; rules (…) says why no model did")
+    notes: list[str] = Field(description="sentences for the user, such as a language that the planner does not know")
+
+
+class StageTools:
+    def __init__(self, engine: LateEngine) -> None:
+        self._engine = engine
+
+    def tools(self) -> list[Tool]:
+        looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+        return [Tool.from_function(self.decouple_prompt, title="Split a prompt as a job would", annotations=looks)]
+
+    async def decouple_prompt(
+        self, prompt: PromptText, preset: PresetName = None
+    ) -> Annotated[CallToolResult, SplitPrompt]:
+        """Split a prompt as a job would: what the first frame shows, and what happens in the video. Nothing is painted.
+
+        Use it to show the user how their words are understood, before a video is made of them.
+        """
+        try:
+            split = await anyio.to_thread.run_sync(self._split, prompt, preset)
+        except SteadfaceError as error:
+            raise ToolError(str(error)) from None
+        lines = [
+            f"First frame: {split.spatial_prompt}",
+            f"Video: {split.temporal_prompt}",
+            f"Split by: {split.planner}",
+            *split.notes,
+        ]
+        return CallToolResult(
+            content=[TextContent(type="text", text="\n".join(lines))], structured_content=split.model_dump(mode="json")
+        )
+
+    def _split(self, prompt: str, preset: str | None) -> SplitPrompt:
+        from agent.planner.subject import presentation_in
+        from agent.requests import checked_prompt
+
+        words, recipe = checked_prompt(prompt), load_settings(preset=preset).recipe()
+        planner = self._engine.get().planner_for(recipe)
+        plan = planner.decouple(words, presentation_in(words) or "person", seed=0)
+        return SplitPrompt(
+            temporal_prompt=plan.temporal_prompt,
+            spatial_prompt=plan.spatial_prompt,
+            framing=plan.framing,
+            planner=plan.planner,
+            notes=list(plan.notes),
+        )
