@@ -188,5 +188,5 @@ def test_a_wrong_option_is_told(option, value):
 def test_a_missing_pack_is_told_with_the_command_that_gets_it(monkeypatch, tmp_path):
     monkeypatch.delenv("STEADFACE_BUFFALO_L")
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(Unavailable, match=r"steadface models pull buffalo_l .*non-commercial"):
+    with pytest.raises(Unavailable, match=r"steadface models pull buffalo_l .*not for commercial use"):
         arcface_analyzer()
