@@ -15,6 +15,7 @@ from conversation import MESSAGES, SCHEMA
 from prompts import shipped
 from tools.errors import BackendError, Cancelled, InputError, Unavailable
 from tools.language.qwen import Qwen
+from tools.residency import Residency
 
 
 def silent(done: int, total: int, message: str) -> None:
@@ -149,6 +150,17 @@ def test_too_little_gpu_memory_is_told_with_what_to_do(
     monkeypatch.setattr(Qwen3ForCausalLM, "forward", full)
     with pytest.raises(BackendError, match=r"too little GPU memory .* Qwen/Qwen3-4B"):
         qwen.complete(str(tiny_qwen), MESSAGES, SCHEMA, 1, silent)
+
+
+def test_a_model_that_the_gpu_cannot_hold_is_refused_before_it_is_loaded(
+    tiny_qwen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.language.qwen.on_gpu", lambda: Residency(free=lambda: 2**30))
+    monkeypatch.setattr("tools.language.qwen.AutoModelForCausalLM", None)  # loading would show as another error
+    with pytest.raises(
+        Unavailable, match=r"takes 2\.0 GiB of the GPU, and 1\.0 can be had; set STEADFACE_PLANNER_MODEL"
+    ):
+        Qwen().complete(str(tiny_qwen), MESSAGES, SCHEMA, 1, silent)
 
 
 def test_a_model_without_a_chat_template_is_refused(changed: Callable[..., str]) -> None:

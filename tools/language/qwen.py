@@ -89,6 +89,7 @@ class _News(StoppingCriteria):
 
 def _load(model: str) -> _Model:
     folder = folder_of(model)
+    _refuse_too_large(model, folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         network: Any = AutoModelForCausalLM.from_pretrained(
@@ -112,6 +113,18 @@ def _load(model: str) -> _Model:
         sorted(set(tokenizer.added_tokens_decoder) - set(stops)),
         Tenant("planner", size, partial(network.to, _device()), partial(network.to, "cpu")),
     )
+
+
+def _refuse_too_large(model: str, folder: Path) -> None:
+    """``Unavailable`` where the GPU cannot hold the weights, whoever moves out for them; nothing is loaded."""
+    gpu = on_gpu()
+    stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    if gpu.free is not None and stored + _ROOM > gpu.obtainable():
+        raise Unavailable(
+            f'The language model "{model}" takes {(stored + _ROOM) / 2**30:.1f} GiB of the GPU, and '
+            f"{gpu.obtainable() / 2**30:.1f} can be had; set STEADFACE_PLANNER_MODEL to a smaller one such as "
+            "Qwen/Qwen3-4B, STEADFACE_PLANNER_URL to a server that holds it, or STEADFACE_PLANNER=rules."
+        )
 
 
 def _answer(
