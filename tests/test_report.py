@@ -293,6 +293,13 @@ def test_options_and_further_photos_are_on_the_page():
     assert "beach.jpg, &lt;b&gt;.png" in page
 
 
+def test_a_follow_up_names_the_job_before_it_and_what_was_understood():
+    request = a_report().request.model_dump() | {"refines": "abc123", "understood": "Slower; the first frame is kept."}
+    text = " ".join(read(page_of(a_report(request=request))).text.split())
+    assert "A follow-up of the job abc123: Slower; the first frame is kept." in text
+    assert "A follow-up" not in page_of(a_report())
+
+
 def test_what_was_not_reached_is_said():
     report = a_report()
     chosen = report.chosen.model_dump() | {"passed": False, "similarity": 0.31}
