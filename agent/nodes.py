@@ -48,8 +48,8 @@ class Node(Protocol):
 NODES: dict[str, Node] = {}
 
 
-def node(message: str) -> Callable[[Work], Work]:
-    """Register a node under its function's name; ``message`` is what people read while it runs.
+def node(message: str | Callable[[State, Context], str]) -> Callable[[Work], Work]:
+    """Register a node under its function's name; ``message`` is what people read while it runs, or tells it.
 
     Every run is timed, and what its calls noted goes to the report.
     """
@@ -57,7 +57,7 @@ def node(message: str) -> Callable[[Work], Work]:
     def register(work: Work) -> Work:
         def run(state: State, *, runtime: Runtime[Context]) -> Update:
             context = runtime.context
-            context.enter(work.__name__, message)
+            context.enter(work.__name__, message if isinstance(message, str) else message(state, context))
             tools = Tools(context, runtime.execution_info.task_id if runtime.execution_info else "")
             update = work(state, context, tools)
             timing = Timing(stage=work.__name__, seconds=tools.elapsed(), tool_seconds=tools.seconds)
@@ -94,7 +94,19 @@ def decouple_prompt(state: State, context: Context, tools: Tools) -> Update:
     return update
 
 
-@node("Painting first frames")
+def _painting(state: State, context: Context) -> str:
+    """Which attempt it is, how near the last ones came, and what is tried now."""
+    attempts = state.get("attempts", [])
+    if not attempts:
+        return "Painting first frames"
+    scores = [candidate["score"]["similarity"] for attempt in attempts for candidate in attempt["candidates"]]
+    best = max((score for score in scores if score is not None), default=None)
+    came = "no face so far" if best is None else f"best similarity {best:.2f} so far"
+    move = _batch(state)["move"].replace("_", " ")
+    return f"Painting first frames, attempt {len(attempts) + 1} of {context.recipe.max_attempts} ({came}; {move})"
+
+
+@node(_painting)
 def generate_first_frames(state: State, context: Context, tools: Tools) -> Update:
     recipe, number = context.recipe, _attempt_number(state)
     seeds = [derive_seed(context.request.seed, "first frame", number, index) for index in range(recipe.candidates)]

@@ -72,6 +72,13 @@ def test_a_failing_first_frame_is_reseeded_once_then_revised(engine):
     assert view.result.first_frame_passed
 
 
+def test_progress_tells_the_attempt_how_near_it_came_and_what_is_tried(engine):
+    heard = []
+    engine.wait(submit(engine, "similarity=0.2 paint=1 then similarity=0.8"), 60, lambda view: heard.append(view.doing))
+    assert "Painting first frames" in heard
+    assert "Painting first frames, attempt 2 of 3 (best similarity 0.20 so far; re-seed)" in heard
+
+
 def test_the_detailer_can_bring_a_first_frame_over_the_gate(engine):
     view = run(engine, "similarity=0.3 repair=0.8", detail_strength=0.5)
     assert view.result.attempts == 1
