@@ -18,6 +18,7 @@ from contextlib import closing, suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Any, cast
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -123,10 +124,16 @@ class JobEngine:
 
     def state_of(self, job_id: str) -> State:
         """What a job has found out so far; empty where it has not begun."""
-        path = self.settings.home / "checkpoints.sqlite"
-        with closing(sqlite3.connect(path, check_same_thread=False, timeout=30)) as checkpoints:
-            graph = build_graph(SqliteSaver(checkpoints))
-            return cast(State, graph.get_state({"configurable": {"thread_id": job_id}}).values)
+        file = f"file:{quote(str(self.settings.home / 'checkpoints.sqlite'))}?mode=ro"
+        try:
+            with closing(sqlite3.connect(file, uri=True, check_same_thread=False, timeout=30)) as checkpoints:
+                saver = SqliteSaver(checkpoints)
+                saver.is_setup = True  # by who runs the queue; setting it up here as well would lock that one out
+                return cast(State, build_graph(saver).get_state({"configurable": {"thread_id": job_id}}).values)
+        except sqlite3.OperationalError as error:
+            if "unable to open" in str(error) or "no such table" in str(error):
+                return State()  # no job has begun yet
+            raise
 
     def planner_for(self, recipe: Recipe) -> Planner:
         """The planner of a recipe, outside of any job; the rules, where another process has the GPU for the model."""
@@ -173,8 +180,10 @@ class JobEngine:
         owner = f"{socket.gethostname()}:{os.getpid()}"
         checkpoints = sqlite3.connect(self.settings.home / "checkpoints.sqlite", check_same_thread=False)
         checkpoints.execute("PRAGMA synchronous=NORMAL")
-        graph = build_graph(SqliteSaver(checkpoints))
         try:
+            saver = SqliteSaver(checkpoints)
+            saver.setup()
+            graph = build_graph(saver)
             while not self._stopping.is_set():
                 row = self.store.claim(owner)
                 if row is None:

@@ -100,6 +100,19 @@ def test_what_cannot_be_known_is_asked_back_and_nothing_is_stopped(engine: JobEn
     assert ended(engine, job_id)
 
 
+def test_a_job_can_be_looked_into_before_and_while_the_queue_begins(instant: Any) -> None:
+    """The checkpoints are set up by who runs the queue; whoever looks meanwhile neither waits for it nor disturbs it."""
+    quiet = JobEngine(load_settings())
+    job_id = submit(quiet, "similarity=0.9")
+    assert quiet.state_of(job_id) == {}
+    quiet.close()
+    for _ in range(5):
+        with JobEngine(load_settings()) as engine:
+            for _ in range(50):
+                engine.state_of(job_id)
+            assert ended(engine, job_id)
+
+
 def test_a_running_job_is_stopped_and_what_it_had_finished_is_kept(engine: JobEngine) -> None:
     job_id = submit(engine, "similarity=0.9 video=20")
     end = time.monotonic() + 30
