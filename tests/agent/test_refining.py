@@ -101,7 +101,7 @@ def test_what_cannot_be_known_is_asked_back_and_nothing_is_stopped(engine: JobEn
 
 
 def test_a_job_can_be_looked_into_before_and_while_the_queue_begins(instant: Any) -> None:
-    """The checkpoints are set up by who runs the queue; whoever looks meanwhile neither waits for it nor disturbs it."""
+    """Who runs the queue sets the checkpoints up; whoever looks meanwhile neither waits for it nor disturbs it."""
     quiet = JobEngine(load_settings())
     job_id = submit(quiet, "similarity=0.9")
     assert quiet.state_of(job_id) == {}
