@@ -29,7 +29,7 @@ from agent.errors import GateError, LeaseLost
 from agent.graph import RECURSION_LIMIT, build_graph
 from agent.jobless import caller
 from agent.logs import log_file
-from agent.planner.desk import Desk, planner_at
+from agent.planner.desk import Caller, Desk, planner_at
 from agent.planner.protocol import Planner
 from agent.refining import Refined, refine
 from agent.requests import JobRequest
@@ -135,9 +135,13 @@ class JobEngine:
                 return State()  # no job has begun yet
             raise
 
+    def ask(self, purpose: str) -> Caller:
+        """Runs one operation at a time in the workers, for no job."""
+        return caller(self._pool, purpose)
+
     def planner_for(self, recipe: Recipe) -> Planner:
         """The planner of a recipe, outside of any job; the rules, where another process has the GPU for the model."""
-        desk = Desk(recipe, self.settings.planner_key, caller(self._pool, "planning"), threading.Event())
+        desk = Desk(recipe, self.settings.planner_key, self.ask("planning"), threading.Event())
         elsewhere = recipe.planner == "qwen-local" and not self._device.is_locked
         return planner_at(desk, "rules" if elsewhere else recipe.planner)
 

@@ -6,15 +6,19 @@ Some clients show the model only the data and others only the text, so each hold
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import Field
 
 from agent.serving.reach import Reach
 from agent.settings import Settings
 from agent.views import Delivered, JobError, JobView
+from tools.errors import SteadfaceError
 
 SCHEME = "steadface"
 WAIT = 45
@@ -68,6 +72,15 @@ def asked_back(view: JobView, told: str, question: str, settings: Settings, reac
     job = job_of(view, settings, reach).model_copy(update={"question": question, "next_step": again})
     text = f"{told} Ask the user: {question}"
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=job.model_dump(mode="json"))
+
+
+@contextmanager
+def in_one_sentence(settings: Settings, reach: Reach) -> Iterator[None]:
+    """An error of ours as the result of a tool that failed."""
+    try:
+        yield
+    except SteadfaceError as error:
+        raise ToolError(plainly(str(error), settings, reach)) from None
 
 
 def plainly(sentence: str, settings: Settings, reach: Reach) -> str:

@@ -92,7 +92,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
         lifespan=lifespan,
         tools=[
             *VideoTools(engine, reach).tools(),
-            *StageTools(engine).tools(),
+            *StageTools(engine, reach).tools(),
             *PhotoTools(engine.settings, reach).tools(),
         ],
         log_level="WARNING",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from importlib import metadata
 from typing import Annotated, Any
 
 import anyio.to_thread
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
@@ -30,10 +28,9 @@ from agent.serving.arguments import (
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import open_reference
-from agent.serving.results import WAIT, VideoJob, asked_back, job_of, plainly, result_of
+from agent.serving.results import WAIT, VideoJob, asked_back, in_one_sentence, job_of, result_of
 from agent.serving.waiting import Vigil
 from agent.settings import load_settings
-from tools.errors import SteadfaceError
 
 
 class JobList(BaseModel):
@@ -200,12 +197,8 @@ class VideoTools:
         view = await vigil.keep(engine, job_id)
         return await anyio.to_thread.run_sync(result_of, view, self._engine.settings, self._reach)
 
-    @contextmanager
-    def _in_one_sentence(self) -> Iterator[None]:
-        try:
-            yield
-        except SteadfaceError as error:
-            raise ToolError(plainly(str(error), self._engine.settings, self._reach)) from None
+    def _in_one_sentence(self) -> AbstractContextManager[None]:
+        return in_one_sentence(self._engine.settings, self._reach)
 
 
 def _require(tool: Tool, name: str) -> None:

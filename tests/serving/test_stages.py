@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +31,36 @@ async def test_a_prompt_that_is_none_is_refused_in_one_sentence(local: Any) -> N
     assert refused.content[0].text == "The prompt is empty; say in a sentence what the person does and where."
 
 
+async def test_two_pictures_are_compared_as_the_gate_compares_them(connection: Any, photo: Path, instant: Any) -> None:
+    pictures = {
+        "alike": instant.Mark(similarity=0.8), "unlike": instant.Mark(similarity=0.2),
+        "small": instant.Mark(similarity=0.8, side=20), "nobody": instant.Mark(faces=0),
+    }  # fmt: skip
+    scores = {}
+    async with connection.open() as client:
+        for name, mark in pictures.items():
+            path = photo.parent / f"{name}.png"
+            Image.fromarray(instant.picture(mark)).save(path)
+            given = path.name if connection.transport == "stdio" else _data_uri(path)
+            asked = {"reference": connection.reference, "picture": given}
+            compared = await client.call_tool("score_identity", asked)
+            assert not compared.is_error, compared.content
+            scores[name] = compared.structured_content
+    assert {name: score["passes"] for name, score in scores.items()} == {
+        "alike": True, "unlike": False, "small": False, "nobody": False,
+    }  # fmt: skip
+    assert scores["alike"]["similarity"] == pytest.approx(0.8, abs=0.01)
+    assert (scores["nobody"]["similarity"], scores["nobody"]["faces"]) == (None, 0)
+    assert scores["alike"]["recogniser"] == "instant recogniser"
+
+
+async def test_a_picture_that_is_not_there_is_told(local: Any) -> None:
+    async with local.open() as client:
+        refused = await client.call_tool("score_identity", {"reference": local.reference, "picture": "none.png"})
+    assert refused.is_error
+    assert "There is no file none.png" in refused.content[0].text
+
+
 async def test_prompts_name_the_tools_and_carry_what_was_given(local: Any) -> None:
     async with local.open() as client:
         offered = {prompt.name: prompt for prompt in (await client.list_prompts()).prompts}
@@ -38,3 +71,7 @@ async def test_prompts_name_the_tools_and_carry_what_was_given(local: Any) -> No
     assert "me.jpg" in text
     assert "surfing at dawn" in text
     assert "generate_identity_video" in text
+
+
+def _data_uri(path: Path) -> str:
+    return f"data:image/png;base64,{b64encode(path.read_bytes()).decode()}"
