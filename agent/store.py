@@ -6,6 +6,8 @@ changes nothing and raises ``LeaseLost``.
 
 from __future__ import annotations
 
+import builtins
+import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,27 +17,54 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    Engine,
+    ColumnElement,
     Float,
     Integer,
     MetaData,
     Row,
     String,
     Table,
-    create_engine,
-    event,
     func,
     select,
     update,
 )
 
 from agent.errors import LeaseLost
+from agent.schema import open_database
 from agent.status import ENDED, Status
 
-_metadata = MetaData()
+# Files of before there were numbered steps have the first table and no number.
+_STEPS = (
+    """
+    CREATE TABLE IF NOT EXISTS jobs (
+        place INTEGER NOT NULL PRIMARY KEY,
+        id VARCHAR NOT NULL UNIQUE,
+        status VARCHAR NOT NULL,
+        request JSON NOT NULL,
+        recipe JSON NOT NULL,
+        created FLOAT NOT NULL,
+        started FLOAT,
+        finished FLOAT,
+        progress JSON,
+        result JSON,
+        error JSON,
+        cancel_asked BOOLEAN NOT NULL,
+        owner VARCHAR,
+        epoch INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX IF NOT EXISTS ix_jobs_status ON jobs (status)",
+    "ALTER TABLE jobs ADD COLUMN client VARCHAR",
+    "ALTER TABLE jobs ADD COLUMN call VARCHAR",
+    "CREATE INDEX ix_jobs_call ON jobs (call)",
+    "ALTER TABLE jobs ADD COLUMN parent VARCHAR",
+    "UPDATE jobs SET parent = json_extract(request, '$.kept.parent')",
+    "CREATE INDEX ix_jobs_parent ON jobs (parent)",
+)
+
 _jobs = Table(
     "jobs",
-    _metadata,
+    MetaData(),
     Column("place", Integer, primary_key=True, autoincrement=True),
     Column("id", String, unique=True, nullable=False),
     Column("status", String, nullable=False, index=True),
@@ -50,12 +79,26 @@ _jobs = Table(
     Column("cancel_asked", Boolean, nullable=False, default=False),
     Column("owner", String),
     Column("epoch", Integer, nullable=False, default=0),
+    Column("client", String),
+    Column("call", String, index=True),
+    Column("parent", String, index=True),
 )
+
+_kind = (
+    func.coalesce(_jobs.c.recipe["preset"].as_string(), "")
+    + " "
+    + func.coalesce(_jobs.c.request["stop_after"].as_string(), "")
+).label("kind")
+"""What decides how long a job takes, roughly."""
 
 
 @dataclass(frozen=True)
 class JobRow:
-    """One job as the store holds it; times are seconds since 1970."""
+    """One job as the store holds it; times are seconds since 1970.
+
+    ``client`` is who made it, ``None`` the owner of the installation. ``call`` stands for what was asked: two calls
+    alike have the same. ``parent`` is the job that it is a follow-up of.
+    """
 
     place: int
     id: str
@@ -71,6 +114,9 @@ class JobRow:
     cancel_asked: bool
     owner: str | None
     epoch: int
+    client: str | None
+    call: str | None
+    parent: str | None
 
     @property
     def ended(self) -> bool:
@@ -81,18 +127,40 @@ class JobStore:
     """Safe to use from any thread and from several processes."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._engine: Engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-        event.listen(self._engine, "connect", _shared_file)
-        _metadata.create_all(self._engine)
+        self._engine = open_database(path, _STEPS)
 
-    def add(self, job_id: str, request: dict[str, Any], recipe: dict[str, Any]) -> None:
+    def add(
+        self,
+        job_id: str,
+        request: dict[str, Any],
+        recipe: dict[str, Any],
+        client: str | None = None,
+        call: str | None = None,
+        parent: str | None = None,
+    ) -> None:
         with self._engine.begin() as db:
             db.execute(
                 _jobs.insert().values(
-                    id=job_id, status="queued", request=request, recipe=recipe, created=time.time(), epoch=0
+                    id=job_id,
+                    status="queued",
+                    request=request,
+                    recipe=recipe,
+                    created=time.time(),
+                    cancel_asked=False,
+                    epoch=0,
+                    client=client,
+                    call=call,
+                    parent=parent,
                 )
             )
+
+    def unfinished_of(self, client: str | None, call: str) -> str | None:
+        """The id of a client's unfinished job that the same call made."""
+        same = select(_jobs.c.id).where(
+            _jobs.c.call == call, _jobs.c.client.is_not_distinct_from(client), _jobs.c.status.not_in(ENDED)
+        )
+        with self._engine.connect() as db:
+            return db.execute(same.limit(1)).scalar()
 
     def get(self, job_id: str) -> JobRow | None:
         with self._engine.connect() as db:
@@ -109,13 +177,55 @@ class JobStore:
 
     def waiting_before(self, row: JobRow) -> int:
         """How many unfinished jobs come before this one in the queue."""
-        ahead = select(func.count()).where(_jobs.c.status.not_in(ENDED), _jobs.c.place < row.place)
-        with self._engine.connect() as db:
-            return db.execute(ahead).scalar_one()
+        return self._count(_jobs.c.status.not_in(ENDED), _jobs.c.place < row.place)
 
     def unfinished(self) -> int:
+        return self._count(_jobs.c.status.not_in(ENDED))
+
+    def unfinished_by(self, client: str | None) -> int:
+        return self._count(_jobs.c.status.not_in(ENDED), _jobs.c.client.is_not_distinct_from(client))
+
+    def follow_ups(self, parent: str) -> builtins.list[str]:
+        """The ids of the jobs that are follow-ups of one, the oldest first."""
+        query = select(_jobs.c.id).where(_jobs.c.parent == parent).order_by(_jobs.c.place)
         with self._engine.connect() as db:
-            return db.execute(select(func.count()).where(_jobs.c.status.not_in(ENDED))).scalar_one()
+            return [*db.execute(query).scalars()]
+
+    def seconds_left(self, row: JobRow) -> float | None:
+        """Until an unfinished job ends, by what the last jobs of its kind took; ``None`` where one kind had none yet.
+
+        Those ahead of it in the queue count. A kind is a preset, with the video or without.
+        """
+        ahead = select(_kind, _jobs.c.status, _jobs.c.started).where(
+            _jobs.c.status.not_in(ENDED), _jobs.c.place <= row.place
+        )
+        with self._engine.connect() as db:
+            waiting = db.execute(ahead).all()
+        typical = {kind: self._typical_seconds(kind) for kind in {each.kind for each in waiting}}
+        left = 0.0
+        for kind, status, started in waiting:
+            seconds = typical[kind]
+            if seconds is None:
+                return None
+            spent = time.time() - started if status == "running" and started else 0.0
+            left += max(seconds - spent, 0.0)
+        return left
+
+    def _typical_seconds(self, kind: str) -> float | None:
+        """The median of the last nine."""
+        took = (
+            select(_jobs.c.finished - _jobs.c.started)
+            .where(_jobs.c.status == "completed", _kind == kind)
+            .order_by(_jobs.c.place.desc())
+            .limit(9)
+        )
+        with self._engine.connect() as db:
+            seconds = db.execute(took).scalars().all()
+        return statistics.median(seconds) if seconds else None
+
+    def _count(self, *conditions: ColumnElement[bool]) -> int:
+        with self._engine.connect() as db:
+            return db.execute(select(func.count()).where(*conditions)).scalar_one()
 
     def claim(self, owner: str) -> JobRow | None:
         """Take the next queued job, or ``None`` where none waits."""
@@ -168,11 +278,6 @@ class JobStore:
 
     def close(self) -> None:
         self._engine.dispose()
-
-
-def _shared_file(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a DBAPI connection
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _row(row: Row[Any]) -> JobRow:

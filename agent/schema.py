@@ -1,0 +1,42 @@
+"""The schema of a SQLite file that several processes share: numbered steps, so that an older file is brought up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+
+from tools.errors import InputError
+
+
+def open_database(path: Path, steps: Sequence[str]) -> Engine:
+    """The file, made where it is missing, with every one of ``steps`` taken; their count is its ``user_version``.
+
+    A step is one SQL statement, and one that was released never changes. Raises ``InputError`` for a file that a newer
+    version wrote.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    event.listen(engine, "connect", _shared_file)
+    _bring_up(engine, path, steps)
+    return engine
+
+
+def _bring_up(engine: Engine, path: Path, steps: Sequence[str]) -> None:
+    with engine.begin() as db:
+        if db.exec_driver_sql("PRAGMA user_version").scalar_one() == len(steps):
+            return
+        db.exec_driver_sql("BEGIN IMMEDIATE")  # one process at a time; the others find the steps taken
+        version = int(db.exec_driver_sql("PRAGMA user_version").scalar_one())
+        if version > len(steps):
+            raise InputError(f"{path} was written by a newer version of Steadface; use that one, or another home.")
+        for step in steps[version:]:
+            db.exec_driver_sql(step)
+        db.exec_driver_sql(f"PRAGMA user_version = {len(steps)}")
+
+
+def _shared_file(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a DBAPI connection
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
