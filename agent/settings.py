@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from agent.planner.options import PlannerOptions
+from tools.environment import is_placeholder
 from tools.errors import InputError
 from tools.home import home_folder
 from tools.registry import BackendCapability, Options
@@ -99,6 +107,14 @@ class PresetSource(PydanticBaseSettingsSource):
         return values
 
 
+class EnvironmentSource(EnvSettingsSource):
+    """Values of ``STEADFACE_…`` variables, but for those whose placeholder a client left as it was."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        value, key, is_complex = super().get_field_value(field, field_name)
+        return (None if is_placeholder(value) else value), key, is_complex
+
+
 class Settings(Recipe, BaseSettings):
     """The settings of this installation; ``recipe()`` is the part that a job keeps."""
 
@@ -139,7 +155,7 @@ class Settings(Recipe, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, PresetSource(settings_cls)
+        return init_settings, EnvironmentSource(settings_cls), PresetSource(settings_cls)
 
     @field_validator("roots", mode="before")
     @classmethod

@@ -33,6 +33,7 @@ AGENT_MAY_IMPORT = {
     "tools.framing": "the words for how close the camera is",
     "tools.artifacts": "bytes by content hash",
     "tools.home": "where all state lies",
+    "tools.environment": "which values of the environment count as unset",
     "tools.models.catalog": "the table of models, for presets, doctor and `steadface models`",
     "tools.models.place": "whether a model is on this machine",
     "tools.models.lock": "the revision that is pinned",

@@ -15,3 +15,8 @@ def choice(variable: str, choices: Iterable[str]) -> str | None:
     if named is not None and named not in known:
         raise InputError(f"{variable} cannot be {named!r}; choose one of: {', '.join(known)}.")
     return named
+
+
+def is_placeholder(value: str | None) -> bool:
+    """Whether a client passed ``${user_config.home}`` or the like on as it was, because nothing was chosen there."""
+    return value is not None and value.startswith("${")

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import platformdirs
 
+from tools.environment import is_placeholder
+
 
 def home_folder() -> Path:
     """Where ``STEADFACE_HOME`` says, else ``steadface`` in the user's data folder; perhaps not there yet."""
     named = os.environ.get("STEADFACE_HOME")
-    return Path(named).expanduser().absolute() if named else platformdirs.user_data_path("steadface")
+    if not named or is_placeholder(named):
+        return platformdirs.user_data_path("steadface")
+    return Path(named).expanduser().absolute()

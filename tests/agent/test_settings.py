@@ -28,3 +28,12 @@ def test_a_planner_server_that_is_named_is_asked_rather_than_loading_its_model(m
     assert load_settings(preset="paper").planner == "qwen"
     assert load_settings(preset="paper", planner="rules").planner == "rules"
     assert load_settings(preset="preview").planner == "rules"
+
+
+def test_a_placeholder_that_a_client_left_as_it_was_counts_as_unset(monkeypatch):
+    for name in ("HOME", "INBOX", "VIDEOS", "PRESET", "CONSENT", "PLANNER_URL", "PLANNER_KEY", "ROOTS", "WIDTH"):
+        monkeypatch.delenv(f"STEADFACE_{name}", raising=False)
+    unset = load_settings()
+    for name in ("HOME", "INBOX", "VIDEOS", "PRESET", "CONSENT", "PLANNER_URL", "PLANNER_KEY", "ROOTS", "WIDTH"):
+        monkeypatch.setenv(f"STEADFACE_{name}", f"${{user_config.{name.lower()}}}")
+    assert load_settings() == unset
