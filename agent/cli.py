@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.commands.plainly import BAD_INPUT, FAILED, INTERRUPTED, say, told_plainly
+
 if TYPE_CHECKING:
     from agent.gpus import Gpu
     from agent.jobs import JobEngine
@@ -34,8 +36,6 @@ app.add_typer(models, name="models")
 
 hyperlora = typer.Typer(help="HyperLoRA on its own.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(hyperlora, name="hyperlora")
-
-BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 
 @app.command()
@@ -70,7 +70,7 @@ def generate(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
 ) -> None:
     """Make a video of the person in a photo."""
-    with _told_plainly():
+    with told_plainly():
         from agent.intent import prepare
         from agent.logs import log_to_file
         from agent.settings import load_settings
@@ -98,7 +98,7 @@ def refine(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
 ) -> None:
     """Change a video by a follow-up in plain words; what it does not change is kept."""
-    with _told_plainly():
+    with told_plainly():
         from agent.jobs import JobEngine
         from agent.logs import log_to_file
         from agent.settings import load_settings
@@ -107,9 +107,9 @@ def refine(
         log_to_file(settings.home)
         with JobEngine(settings) as engine:
             refined = engine.refine(job_id, instruction)
-            _say(refined.told)
+            say(refined.told)
             if refined.job_id is None:
-                _say(refined.question or "")
+                say(refined.question or "")
                 raise typer.Exit(BAD_INPUT)
             view = _follow(engine, refined.job_id, quiet=json)
         _tell_end(view, json)
@@ -118,7 +118,7 @@ def refine(
 @app.command()
 def jobs(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
     """List the newest jobs."""
-    with _told_plainly(), _engine_at_rest() as engine:
+    with told_plainly(), _engine_at_rest() as engine:
         for view in engine.views(limit):
             print(f"{view.job_id}  {view.status:<9}  {view.prompt[:80]}")  # noqa: T201 - the result
 
@@ -126,7 +126,7 @@ def jobs(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
 @app.command()
 def cancel(job_id: str) -> None:
     """Cancel a job that waits or runs."""
-    with _told_plainly(), _engine_at_rest() as engine:
+    with told_plainly(), _engine_at_rest() as engine:
         print(engine.cancel(job_id).status)  # noqa: T201 - the result
 
 
@@ -148,7 +148,7 @@ def doctor(
     ] = None,
 ) -> None:
     """Say which presets can run here, and what the others are missing."""
-    with _told_plainly():
+    with told_plainly():
         from agent.gpus import Gpu, first_gpu
         from agent.memory_plan import better_preset, recommendation
         from agent.settings import load_settings
@@ -179,7 +179,7 @@ def serve_planner(
     show: Annotated[bool, typer.Option("--print", help="Print vLLM's command line and start nothing.")] = False,
 ) -> None:
     """Serve the planner's model with vLLM on this machine, until Ctrl-C."""
-    with _told_plainly():
+    with told_plainly():
         import shlex
 
         from agent.gpus import visible_gpus
@@ -193,16 +193,16 @@ def serve_planner(
             return
 
         def ready() -> None:
-            _say("The planner's server answers; it ends with Ctrl-C. Set this where Steadface runs:")
+            say("The planner's server answers; it ends with Ctrl-C. Set this where Steadface runs:")
             print(f"STEADFACE_PLANNER=qwen STEADFACE_PLANNER_URL={serving.url(port)}", flush=True)  # noqa: T201
 
-        serving.serve(model, port, settings.planner_key, settings.home, _say, ready)
+        serving.serve(model, port, settings.planner_key, settings.home, say, ready)
 
 
 @models.command("list")
 def list_models(preset: Annotated[str | None, typer.Argument(help="Only what this preset needs.")] = None) -> None:
     """List models: size, licence, pinned revision, and where they lie."""
-    with _told_plainly():
+    with told_plainly():
         from agent.needs import chosen
         from tools.models.catalog import catalog
 
@@ -218,7 +218,7 @@ def pull_models(
     ] = False,
 ) -> None:
     """Download models; what broke off is gone on with."""
-    with _told_plainly():
+    with told_plainly():
         from tools.models.catalog import told_size
         from tools.models.pull import pull
 
@@ -237,7 +237,7 @@ def check_models(
     names: Annotated[list[str], typer.Argument(metavar="PRESET_OR_MODEL", help="What to read through.")],
 ) -> None:
     """Compare what is here with what the first pull saw."""
-    with _told_plainly():
+    with told_plainly():
         from tools.models.check import check
 
         with _bytes_read() as report:
@@ -257,7 +257,7 @@ def encode_hyperlora(
     face: Annotated[int | None, typer.Option(min=1, help="In a group photo: which face, from 1 at the left.")] = None,
 ) -> None:
     """Write the person of photos as a LoRA file for any program with Stable Diffusion XL."""
-    with _told_plainly():
+    with told_plainly():
         from agent.encoding import encode
         from agent.progress import step_bar
         from agent.settings import load_settings
@@ -265,24 +265,6 @@ def encode_hyperlora(
         with step_bar() as observe:
             usage = encode(load_settings(), "hyperlora", photos, face, out.expanduser(), observe)
         print(f"{out}\n{usage}")  # noqa: T201 - the result
-
-
-@contextmanager
-def _told_plainly() -> Iterator[None]:
-    """Every error becomes one sentence and an exit code: 2 where the caller can mend it, else 1."""
-    from tools.errors import InputError, SteadfaceError
-
-    try:
-        yield
-    except InputError as error:
-        _say(str(error))
-        raise typer.Exit(BAD_INPUT) from None
-    except SteadfaceError as error:
-        _say(str(error))
-        raise typer.Exit(FAILED) from None
-    except KeyboardInterrupt:
-        _say("Cancelled.")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 @contextmanager
@@ -325,7 +307,7 @@ def _ours(names: Sequence[str], done: str) -> list[Model]:
     models = chosen(names)
     for model in models:
         if named_place(model):
-            _say(f"{model.title} is not {done}, since {model.variable} names another place for it.")
+            say(f"{model.title} is not {done}, since {model.variable} names another place for it.")
     return [model for model in models if not named_place(model)]
 
 
@@ -368,7 +350,7 @@ def _expect_accepted(wanted: Sequence[Model], accepted: bool) -> None:
     licences = "; ".join(f"{model.title}: {model.terms} ({model.told_at})" for model in new)
     if not sys.stdin.isatty():
         raise InputError(f"These licences were not accepted yet, give --accept-licences to accept them: {licences}.")
-    _say(f"The licences are {licences}.")
+    say(f"The licences are {licences}.")
     if not typer.confirm("Do you accept them?", err=True):
         raise InputError("The licences were not accepted, so nothing was downloaded.")
     accept(new)
@@ -410,10 +392,10 @@ def _follow(engine: JobEngine, job_id: str, quiet: bool) -> JobView:
 def _fail(view: JobView) -> None:
     error = view.error
     if error is None:
-        _say("The job was cancelled.")
+        say("The job was cancelled.")
         raise typer.Exit(INTERRUPTED)
     attached = "".join(f"\n  {label.replace('_', ' ')}: {path}" for label, path in error.attachments.items())
-    _say(error.message + attached)
+    say(error.message + attached)
     raise typer.Exit(BAD_INPUT if error.kind == "InputError" else FAILED)
 
 
@@ -440,7 +422,3 @@ def _summary(view: JobView) -> str:
 
 def _figure(value: float | None) -> str:
     return "no face" if value is None else f"{value:.3f}"
-
-
-def _say(sentence: str) -> None:
-    print(f"steadface: {sentence}", file=sys.stderr)  # noqa: T201 - the error

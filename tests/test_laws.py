@@ -72,7 +72,8 @@ WORDS_OF_SUCCESSION = frozenset(
 )
 
 PRINTS = {
-    "agent.cli": "results go to standard output, one sentence of error to standard error",
+    "agent.cli": "results go to standard output",
+    "agent.commands.plainly": "one sentence of error to standard error",
     "agent.serving.http": "the address that the server listens on, on standard error",
     "agent.serving.serve": "a refusal to serve, on standard error, since standard output is the protocol's",
 }

@@ -1,0 +1,1 @@
+"""The groups of ``steadface`` commands, one file a group."""
