@@ -26,6 +26,7 @@ from sqlalchemy import (
     Table,
     func,
     select,
+    type_coerce,
     update,
 )
 
@@ -174,6 +175,12 @@ class JobStore:
             query = query.where(_jobs.c.status == status)
         with self._engine.connect() as db:
             return [_row(row) for row in db.execute(query)]
+
+    def using(self, photo: str) -> builtins.list[JobRow]:
+        """The jobs whose request names this photo, by the hash of its artifact, the newest first."""
+        names_it = type_coerce(_jobs.c.request, String).contains(photo.partition(".")[0], autoescape=True)
+        with self._engine.connect() as db:
+            return [_row(row) for row in db.execute(select(_jobs).where(names_it).order_by(_jobs.c.place.desc()))]
 
     def waiting_before(self, row: JobRow) -> int:
         """How many unfinished jobs come before this one in the queue."""

@@ -109,6 +109,10 @@ class Artifacts:
             return False
         return not verify or _hash(place) == _matched(artifact)["hash"]
 
+    def drop(self, artifact: str) -> None:
+        """Delete an artifact that nothing needs any more; one that is not kept is no error."""
+        self._place(artifact).unlink(missing_ok=True)
+
     @contextmanager
     def new_file(self, kind: str) -> Iterator[Path]:
         """An empty file to write to and then give to ``put_file``; gone at the end of the block."""

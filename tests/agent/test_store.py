@@ -81,3 +81,11 @@ def test_waiting_before_counts_unfinished_jobs_that_came_earlier(store):
 def test_the_newest_jobs_are_listed_first(store):
     add(store, "a", "b", "c")
     assert [row.id for row in store.list(limit=2)] == ["c", "b"]
+
+
+def test_jobs_that_use_a_photo_are_found_wherever_their_request_names_it(store):
+    photo, other = f"{'a' * 64}.png", f"{'b' * 64}.png"
+    store.add("first", {"photo": photo, "more_photos": []}, {})
+    store.add("other", {"photo": other}, {})
+    store.add("further", {"photo": other, "more_photos": [{"image": photo, "name": "me.jpg"}]}, {})
+    assert [row.id for row in store.using(photo)] == ["further", "first"]

@@ -72,6 +72,13 @@ def test_only_their_owner_may_read_what_is_kept(artifacts):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
+def test_what_is_dropped_is_kept_no_more(artifacts):
+    kept = artifacts.put(DATA, "png")
+    for _ in range(2):
+        artifacts.drop(kept)
+    assert not files_under(artifacts.root)
+
+
 def test_a_missing_artifact_is_said_in_a_sentence(artifacts):
     for ask in (artifacts.path, artifacts.read):
         with pytest.raises(BackendError, match="is no longer kept; run the job again"):
