@@ -23,6 +23,7 @@ from agent.serving.photo_tools import PhotoTools
 from agent.serving.reach import Reach
 from agent.serving.resources import add_resources
 from agent.serving.stage_tools import StageTools
+from agent.serving.tasks import Tasks
 from agent.serving.tools import VideoTools
 from tools.errors import SteadfaceError
 
@@ -95,6 +96,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
             *StageTools(engine, reach).tools(),
             *PhotoTools(engine.settings, reach).tools(),
         ],
+        extensions=[Tasks(engine, reach)],
         log_level="WARNING",
     )
     add_resources(server, engine, reach)
