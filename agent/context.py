@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from agent.planner.desk import Desk, planner_at
 from agent.planner.protocol import Planner
 from agent.requests import JobRequest
 from agent.settings import Recipe
+from agent.state import Attempt, Verdict
 from tools.artifacts import Artifacts
 from tools.pools import CallKey, Pool
 from tools.pools.calls import Message, Request
@@ -28,7 +29,8 @@ class Context:
     """One job's surroundings; not serialised.
 
     ``observe(done, total, message)`` shows progress inside the stage that ``enter(stage)`` began; ``enter`` raises
-    when the job was cancelled, drained or taken over, so it is called before every node.
+    when the job was cancelled, drained or taken over, so it is called before every node. ``show_candidates`` is given
+    every first frame scored so far.
     """
 
     job_id: str
@@ -42,6 +44,7 @@ class Context:
     cancelled: threading.Event
     enter: Callable[[str, str], None]
     observe: Callable[[int, int, str], None]
+    show_candidates: Callable[[Sequence[Attempt], Verdict], None]
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from agent.report import Report
 from agent.report_page import render_page
 from agent.reporting import build_report, chosen_candidate
 from agent.state import State
-from agent.views import Delivered
+from agent.views import CurvePoint, Delivered
 from tools.artifacts import room_on_disk
 from tools.errors import InputError
 from tools.pools.calls import FramePoint, MakeContactSheet, RecogniserFacts, SheetReply
@@ -46,16 +47,15 @@ def check_folder(folder: Path) -> None:
 
 def deliver_files(state: State, context: Context, tools: Tools) -> dict[str, Any]:
     """Put video, first frame, contact sheet and report into the job's folder, all or none; a dumped ``Delivered``."""
-    sheet = tools.call(_sheet_request(state, context), SheetReply).sheet
+    sheet = tools.call(_sheet_request(state, context), SheetReply)
     names = {"video": VIDEO, "contact_sheet": SHEET, "page": PAGE, "report": REPORT}
     if chosen_candidate(state) is not None:
         names["first_frame"] = FIRST_FRAME
     report = build_report(state, context, finished=datetime.now().astimezone(), events=tools.notes, files=names)
-    folder = _folder(context)
-    with room_on_disk(folder, "have the results written to another folder"):
-        _place(_contents(state, context, report, sheet), folder)
+    folder = results_folder(context)
+    place_files(_contents(state, context, report, sheet.sheet), folder)
     stages = _seconds_a_stage(state) | {"deliver": tools.elapsed()}
-    return _delivered(folder, report, stages).model_dump(mode="json")
+    return _delivered(folder, report, stages, sheet.frames).model_dump(mode="json")
 
 
 def _sheet_request(state: State, context: Context) -> MakeContactSheet:
@@ -90,21 +90,22 @@ def _contents(state: State, context: Context, report: Report, sheet: str) -> dic
     return files
 
 
-def _place(files: dict[str, bytes], folder: Path) -> None:
+def place_files(files: Mapping[str, bytes], folder: Path) -> None:
     """Write beside the folder first, so that a full disk leaves nothing half-written in it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        for name, data in files.items():
-            (draft / name).write_bytes(data)
-        folder.mkdir(exist_ok=True)
-        for name in files:
-            (draft / name).replace(folder / name)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with room_on_disk(folder, "have the results written to another folder"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            for name, data in files.items():
+                (draft / name).write_bytes(data)
+            folder.mkdir(exist_ok=True)
+            for name in files:
+                (draft / name).replace(folder / name)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
-def _folder(context: Context) -> Path:
+def results_folder(context: Context) -> Path:
     """The folder that was asked for, else a new one among the videos, named by date and subject."""
     if context.request.out:
         return Path(context.request.out)
@@ -123,9 +124,19 @@ def _seconds_a_stage(state: State) -> dict[str, float]:
     return stages
 
 
-def _delivered(folder: Path, report: Report, stages: dict[str, float]) -> Delivered:
+def _delivered(folder: Path, report: Report, stages: dict[str, float], tiles: Sequence[int]) -> Delivered:
     video, chosen = report.video, report.chosen
     assert video is not None
+    place_of = {frame: place for place, frame in enumerate(tiles, 1)}
+    curve = [
+        CurvePoint(
+            frame=point.frame,
+            second=round(point.frame / video.fps, 2),
+            similarity=point.similarity,
+            tile=place_of.get(point.frame),
+        )
+        for point in video.points
+    ]
     paths = {role: str(folder / name) for role, name in report.files.items()}
     return Delivered(
         folder=str(folder),
@@ -149,4 +160,8 @@ def _delivered(folder: Path, report: Report, stages: dict[str, float]) -> Delive
         seed=report.request.seed,
         warnings=report.warnings,
         stages=stages,
+        curve=curve,
+        good_from=report.recogniser.thresholds.video_p10,
+        spatial_prompt=report.attempts[chosen.attempt - 1].spatial_prompt if chosen else None,
+        temporal_prompt=report.temporal_prompt,
     )

@@ -25,10 +25,12 @@ def after_plan(state: State) -> Literal["generate_first_frames", "animate"]:
 
 def after_gate(
     state: State,
-) -> Literal["animate", "revise_spatial_prompt", "generate_first_frames", "stop_at_gate"]:
+) -> Literal["animate", "deliver_first_frames", "revise_spatial_prompt", "generate_first_frames", "stop_at_gate"]:
     match state["verdict"]["move"]:
         case "animate":
             return "animate"
+        case "show":
+            return "deliver_first_frames"
         case "revise":
             return "revise_spatial_prompt"
         case "reseed":
@@ -62,6 +64,7 @@ def build_graph(
     builder.add_conditional_edges("score_first_frames", after_gate)
     builder.add_edge("revise_spatial_prompt", "generate_first_frames")
     builder.add_edge("stop_at_gate", END)
+    builder.add_edge("deliver_first_frames", END)
     builder.add_edge("animate", "score_video")
     builder.add_conditional_edges("score_video", after_video)
     builder.add_edge("repair_identity", "score_video")

@@ -13,7 +13,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
 from types import TracebackType
@@ -23,6 +23,8 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from agent.animating import animate
+from agent.candidates import candidate_views
 from agent.context import Context
 from agent.doctor import readiness
 from agent.errors import GateError, LeaseLost
@@ -34,7 +36,7 @@ from agent.planner.protocol import Planner
 from agent.refining import Refined, refine
 from agent.requests import JobRequest
 from agent.settings import Recipe, Settings
-from agent.state import State
+from agent.state import Attempt, State, Verdict
 from agent.store import JobRow, JobStore
 from agent.views import JobView, view_of
 from tools.artifacts import Artifacts, writing_to
@@ -65,6 +67,7 @@ class JobEngine:
         self._device = FileLock(home / "device.lock")
         self._stopping = threading.Event()
         self._changed = threading.Condition()
+        self._submitting = threading.Lock()
         self._runner = threading.Thread(target=self._run_queue, name="runner", daemon=True)
 
     def __enter__(self) -> JobEngine:
@@ -76,23 +79,53 @@ class JobEngine:
     ) -> None:
         self.close()
 
-    def submit(self, request: JobRequest, recipe: Recipe) -> str:
-        """Queue a job and return its id, which is not guessable."""
+    def submit(self, request: JobRequest, recipe: Recipe, client: str | None = None, call: str | None = None) -> str:
+        """Queue a job and return its id, which is not guessable.
+
+        ``client`` is who asks, ``None`` the owner of the installation. With ``call``, of ``agent.requests.call_of``,
+        an unfinished job of the client's that the same call made is returned instead: clients call again after a
+        time-out.
+        """
+        with self._submitting:
+            made = call and self.store.unfinished_of(client, call)
+            return made or self._queue(request, recipe, client, call)
+
+    def _queue(self, request: JobRequest, recipe: Recipe, client: str | None, call: str | None) -> str:
+        if request.stop_after == "first_frame" and recipe.first_frame is None:
+            raise InputError(
+                f"The preset {recipe.preset} paints no first frame, so a job cannot stop after it; choose another."
+            )
         if self.store.unfinished() >= MOST_UNFINISHED:
             raise InputError(f"{MOST_UNFINISHED} jobs wait already; wait for some to end, or cancel some.")
         job_id = secrets.token_urlsafe(12)
-        self.store.add(job_id, request.model_dump(mode="json"), recipe.model_dump(mode="json"))
+        self.store.add(
+            job_id,
+            request.model_dump(mode="json"),
+            recipe.model_dump(mode="json"),
+            client=client,
+            call=call,
+            parent=request.kept.parent if request.kept else None,
+        )
         self._announce()
         return job_id
 
     def view(self, job_id: str) -> JobView:
+        row = self.row(job_id)
+        siblings = [each for each in self.store.follow_ups(row.parent) if each != job_id] if row.parent else []
+        if row.ended:
+            return view_of(row, siblings=siblings)
+        left, before = self.store.seconds_left(row), self.store.waiting_before(row) if row.status == "queued" else 0
+        return view_of(row, before, siblings, None if left is None else round(left / 5) * 5)
+
+    def row(self, job_id: str) -> JobRow:
+        """A job as the store holds it; ``InputError`` where there is none."""
         row = self.store.get(job_id)
         if row is None:
             raise InputError(f"There is no job {job_id!r}; list the jobs to see their ids.")
-        return view_of(row, self.store.waiting_before(row) if row.status == "queued" else 0)
+        return row
 
     def views(self, limit: int) -> list[JobView]:
-        return [view_of(row, 0) for row in self.store.list(limit)]
+        return [view_of(row) for row in self.store.list(limit)]
 
     def wait(
         self, job_id: str, seconds: float | None = None, watch: Callable[[JobView], None] | None = None
@@ -121,6 +154,10 @@ class JobEngine:
     def refine(self, job_id: str, instruction: str) -> Refined:
         """Make a follow-up of a job in any state: a new job, an earlier one, or a question back."""
         return refine(self, job_id, instruction)
+
+    def animate(self, job_id: str, candidate: int, temporal_prompt: str | None = None) -> str:
+        """Make a video of one of a job's first frames; the new job's id."""
+        return animate(self, job_id, candidate, temporal_prompt)
 
     def state_of(self, job_id: str) -> State:
         """What a job has found out so far; empty where it has not begun."""
@@ -218,6 +255,7 @@ class _Run:
         self.cancelled = threading.Event()
         self.over = threading.Event()
         self.stage, self.message, self.stages_begun, self.shown = "", "", 0, 0.0
+        self.candidates: list[dict[str, Any]] = []
 
     def run(self) -> None:
         listener = threading.Thread(target=self._listen, name="cancel", daemon=True)
@@ -268,6 +306,7 @@ class _Run:
             cancelled=self.cancelled,
             enter=self._enter,
             observe=self._observe,
+            show_candidates=self._show_candidates,
         )
         config = {"configurable": {"thread_id": self.row.id}, "recursion_limit": RECURSION_LIMIT}
         begun = self.graph.get_state(config)
@@ -278,6 +317,8 @@ class _Run:
             self.graph.update_state(config, {**kept.state, "events": []}, as_node=kept.node)
             begun = self.graph.get_state(config)
         start = None if begun.next else State(events=[])
+        if "verdict" in begun.values:
+            self._show_candidates(begun.values["attempts"], begun.values["verdict"])
         return cast(State, self.graph.invoke(start, config, context=context, durability="sync"))
 
     def _enter(self, stage: str, message: str) -> None:
@@ -291,6 +332,11 @@ class _Run:
         if time.monotonic() - self.shown >= _LOOK or done == total:
             self._show(done, total, message)
 
+    def _show_candidates(self, attempts: Sequence[Attempt], verdict: Verdict) -> None:
+        views = candidate_views(attempts, verdict, self.engine.artifacts)
+        self.candidates = [view.model_dump() for view in views]
+        self._show(0, 0, "")
+
     def _show(self, done: int, total: int, message: str) -> None:
         self.shown = time.monotonic()
         progress = {
@@ -300,6 +346,7 @@ class _Run:
             "done": done,
             "total": total,
             "detail": message,
+            "candidates": self.candidates,
         }
         self.engine.store.write(self.row, progress=progress)
         self.engine._announce()

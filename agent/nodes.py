@@ -8,16 +8,29 @@ from typing import Any, Protocol
 from langgraph.runtime import Runtime
 
 from agent import gate, repair
+from agent.candidates import deliver_candidates
 from agent.context import Context, Tools
 from agent.delivery import deliver_files
 from agent.errors import GateError
 from agent.photos import look_at
-from agent.planner.protocol import Diagnosis, Tried
+from agent.planner.protocol import Diagnosis, Tried, plan_as_given
 from agent.planner.subject import presentation_in
 from agent.reporting import chosen_candidate, temporal_prompt
 from agent.requests import Photo
 from agent.seeds import derive_seed
-from agent.state import Attempt, Candidate, NextBatch, Painted, Repair, State, Timing, Video, dump_plan, load_plan
+from agent.state import (
+    Attempt,
+    Candidate,
+    NextBatch,
+    Painted,
+    Repair,
+    State,
+    Timing,
+    Verdict,
+    Video,
+    dump_plan,
+    load_plan,
+)
 from tools.errors import SteadfaceError
 from tools.pools.calls import (
     Animate,
@@ -72,7 +85,7 @@ def node(message: str | Callable[[State, Context], str]) -> Callable[[Work], Wor
 @node("Looking at the photo")
 def inspect_reference(state: State, context: Context, tools: Tools) -> Update:
     request = context.request
-    photos = [Photo(image=request.photo, name=request.photo_name), *request.more_photos]
+    photos = [Photo(image=request.photo, name=request.photo_name, face_at=request.face_at), *request.more_photos]
     looked = look_at(photos, request.face, presentation_in(request.prompt), context.recipe, tools.call)
     return {
         "reference": looked.first.reference.model_dump(),
@@ -84,8 +97,12 @@ def inspect_reference(state: State, context: Context, tools: Tools) -> Update:
 
 @node("Planning")
 def decouple_prompt(state: State, context: Context, tools: Tools) -> Update:
-    seed = derive_seed(context.request.seed, "plan")
-    plan = tools.planner().decouple(context.request.prompt, _reference(state).presentation, seed)
+    request = context.request
+    if request.spatial_prompt is None:
+        seed = derive_seed(request.seed, "plan")
+        plan = tools.planner().decouple(request.prompt, _reference(state).presentation, seed)
+    else:
+        plan = plan_as_given(request.prompt, request.spatial_prompt)
     update: Update = {"plan": dump_plan(plan)}
     if context.recipe.first_frame is not None:
         update["next_batch"] = NextBatch(
@@ -150,7 +167,11 @@ def score_first_frames(state: State, context: Context, tools: Tools) -> Update:
         candidates=candidates,
         diagnosis=_diagnosis(candidates, rule),
     )
-    verdict = gate.judge([*state.get("attempts", []), attempt], rule)
+    attempts = [*state.get("attempts", []), attempt]
+    verdict = gate.judge(attempts, rule)
+    if verdict["move"] == "animate" and context.request.stop_after == "first_frame":
+        verdict = Verdict(**{**verdict, "move": "show"})
+    context.show_candidates(attempts, verdict)
     update: Update = {"attempts": [attempt], "verdict": verdict}
     if verdict["move"] == "reseed":
         update["next_batch"] = NextBatch(**{**batch, "move": "re-seed", "loosened": None})
@@ -186,6 +207,11 @@ def stop_at_gate(state: State, context: Context, tools: Tools) -> Update:
     assert best is not None
     image = context.artifacts.path(best["image"])
     raise GateError(f"{warning} The best first frame is kept at {image}.", best["image"])
+
+
+@node("Delivering the first frames")
+def deliver_first_frames(state: State, context: Context, tools: Tools) -> Update:
+    return {"delivered": deliver_candidates(state, context, tools)}
 
 
 @node("Animating")
@@ -337,9 +363,8 @@ def _next_window(state: State, context: Context, video: Video, rounds: int) -> r
 
 def _rule(state: State, context: Context) -> gate.Rule:
     facts, recipe = RecogniserFacts.model_validate(state["recogniser"]), context.recipe
-    threshold = recipe.first_frame_threshold
     return gate.Rule(
-        threshold=facts.thresholds.first_frame if threshold is None else threshold,
+        threshold=recipe.threshold(facts.thresholds.first_frame),
         thresholds=facts.thresholds,
         recogniser=facts.name,
         max_attempts=recipe.max_attempts,

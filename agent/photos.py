@@ -30,11 +30,13 @@ def look_at(
 ) -> Looked:
     """Find the person on every photo: as ``face`` says on the first, by likeness to that on the others.
 
+    Where the first photo tells where the face is, ``face`` is not asked.
     Raises ``InputError`` for a photo that cannot work, with its name where there are several.
     """
     asked = InspectReference(
         photo=photos[0].image,
         face=face,
+        face_at=photos[0].face_at,
         presentation=presentation,
         faces=recipe.backend("faces"),
         matting=recipe.backend("matting"),
@@ -42,7 +44,7 @@ def look_at(
     first = call(asked, InspectReply)
     more = []
     for photo in photos[1:]:
-        also = asked.model_copy(update={"photo": photo.image, "face": None, "like": first.reference})
+        also = asked.model_copy(update={"photo": photo.image, "face": None, "face_at": None, "like": first.reference})
         try:
             more.append(call(also, InspectReply).reference)
         except InputError as error:

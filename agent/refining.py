@@ -12,7 +12,7 @@ from agent.graph import last_kept
 from agent.planner.protocol import Plan, Refinement
 from agent.planner.rules import RulePlanner
 from agent.planner.subject import presentation_in
-from agent.requests import JobRequest, Kept, checked_prompt
+from agent.requests import JobRequest, Kept, call_of, checked_prompt
 from agent.settings import Recipe
 from agent.state import NextBatch, State, dump_plan, load_plan
 from tools.contracts import Presentation
@@ -46,9 +46,11 @@ def refine(engine: JobEngine, job_id: str, instruction: str) -> Refined:
     A job that waits or runs is cancelled for it, and what it has finished is kept.
     """
     instruction = checked_prompt(instruction)
-    row = engine.store.get(job_id)
-    if row is None:
-        raise InputError(f"There is no job {job_id!r}; list the jobs to see their ids.")
+    row = engine.row(job_id)
+    call = call_of("refine", job_id, instruction)
+    made = engine.store.unfinished_of(row.client, call)
+    if made is not None:
+        return Refined(engine.view(made).understood, made)
     request, recipe = JobRequest.model_validate(row.request), Recipe.model_validate(row.recipe)
     state = engine.state_of(job_id)
     plan, understood = _understood(engine, request, recipe, state, instruction)
@@ -60,8 +62,15 @@ def refine(engine: JobEngine, job_id: str, instruction: str) -> Refined:
     if stopped:
         engine.cancel(job_id)
     kept = Kept(parent=job_id, told=understood.told + stopped, **_kept(state, recipe, plan, understood))
-    fields = {"prompt": understood.prompt, "seed": _seed(request, understood), "kept": kept, "out": None}
-    return Refined(kept.told, engine.submit(request.model_copy(update=fields), _recipe(recipe, understood)))
+    fields = {
+        "prompt": understood.prompt,
+        "spatial_prompt": None,
+        "seed": _seed(request, understood),
+        "kept": kept,
+        "out": None,
+    }
+    new = engine.submit(request.model_copy(update=fields), _recipe(recipe, understood), row.client, call)
+    return Refined(kept.told, new)
 
 
 def _understood(
@@ -86,7 +95,8 @@ def _kept(state: State, recipe: Recipe, plan: Plan, understood: Refinement) -> d
     if not state.keys() >= set(SEEN):
         return {}
     verdict = state.get("verdict")
-    first_frame = understood.changes == {"motion"} and verdict is not None and verdict["move"] == "animate"
+    settled = verdict is not None and verdict["move"] in ("animate", "show")
+    first_frame = understood.changes == {"motion"} and settled
     values = {name: state[name] for name in (*SEEN, *(PAINTED if first_frame else ()))}  # type: ignore[literal-required]
     new = _plan(plan, understood, state["reference"]["presentation"])
     values["plan"] = dump_plan(new)

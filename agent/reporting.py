@@ -9,6 +9,7 @@ from typing import get_args
 from agent import report
 from agent.context import Context
 from agent.report import Report
+from agent.settings import Recipe
 from agent.state import Candidate, State
 from tools.framing import reframed
 from tools.pools.calls import RecogniserFacts, SeenFace, VideoScore
@@ -69,11 +70,20 @@ def temporal_prompt(state: State) -> str:
     return plan["temporal_prompt"] if framing == plan["framing"] else reframed(plan["temporal_prompt"], framing)
 
 
+def first_frame_threshold(state: State, recipe: Recipe) -> float:
+    return recipe.threshold(RecogniserFacts.model_validate(state["recogniser"]).thresholds.first_frame)
+
+
 def warnings_of(state: State) -> list[str]:
-    """What the caller must know, in plain sentences: the gate, what was loosened, the planner's notes, the video."""
+    """What the caller must know, in plain sentences: of the first frame and of the video."""
+    return [*first_frame_warnings(state), *_video_warnings(state), *_clip_warnings(state)]
+
+
+def first_frame_warnings(state: State) -> list[str]:
+    """The gate's, what was loosened, and the planner's notes."""
     verdict = state.get("verdict")
     gate = [verdict["warning"]] if verdict and verdict["warning"] else []
-    return [*gate, *_loosened(state), *state["plan"]["notes"], *_video_warnings(state), *_clip_warnings(state)]
+    return [*gate, *_loosened(state), *state["plan"]["notes"]]
 
 
 def _loosened(state: State) -> list[str]:
@@ -199,10 +209,8 @@ def _gate(state: State, context: Context) -> report.Gate | None:
     verdict = state.get("verdict")
     if verdict is None:
         return None
-    own = RecogniserFacts.model_validate(state["recogniser"]).thresholds.first_frame
-    asked = context.recipe.first_frame_threshold
     return report.Gate(
-        threshold=own if asked is None else asked,
+        threshold=first_frame_threshold(state, context.recipe),
         passed=verdict["passed"],
         warning=verdict["warning"],
         loosened=_loosened(state),

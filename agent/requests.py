@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +20,8 @@ MOST_PHOTOS = 8
 LONGEST_PROMPT = 4000
 """Characters. 250 words are about 1,500."""
 
+
+StopAfter = Literal["first_frame"]
 
 ConsentSource = Literal["stated by the user", "asserted by client", "standing setting"]
 
@@ -37,6 +42,10 @@ class Photo(BaseModel):
 
     image: ArtifactId
     name: str
+    identity: str | None = Field(default=None, description="The named person that it is of, without the @.")
+    face_at: tuple[float, float] | None = Field(
+        default=None, description="A point on the person's face, in pixels of the photo, where it is known."
+    )
 
 
 class Kept(BaseModel):
@@ -58,7 +67,8 @@ class JobRequest(BaseModel):
     """One video asked for. ``photo`` is the reference photo, already decoded and stored.
 
     ``more_photos`` show the same person and condition the first frame too; similarity is measured against ``photo``.
-    ``kept`` is set for a follow-up.
+    ``spatial_prompt`` is painted as it is, and ``prompt`` is then the temporal prompt: no planner is asked. ``kept`` is
+    set for a follow-up.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -66,12 +76,30 @@ class JobRequest(BaseModel):
     photo: ArtifactId
     photo_name: str
     more_photos: list[Photo] = []
+    identity: str | None = Field(default=None, description="As in Photo.")
+    face_at: tuple[float, float] | None = Field(default=None, description="As in Photo; then face is not asked.")
     face: int | None = Field(None, ge=1, description="In a group photo: which face, from 1, left to right.")
     prompt: str
+    spatial_prompt: str | None = None
+    stop_after: StopAfter | None = Field(
+        default=None, description="Show the candidates instead of animating one of them."
+    )
     consent: Consent
     seed: int = Field(ge=0, le=2**32 - 1)
+    seed_drawn: bool = Field(default=False, description="The caller gave no seed.")
     out: str | None = Field(None, description="Folder for the results; none for a dated folder among the videos.")
     kept: Kept | None = None
+
+
+def call_of(*parts: object) -> str:
+    """What stands for a call: two calls alike, in whatever process, have the same."""
+    return sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def few_enough(photos: Sequence[object]) -> None:
+    """Raise ``InputError`` where these are too many photos of one person."""
+    if len(photos) > MOST_PHOTOS:
+        raise InputError(f"There are {len(photos)} photos; give at most {MOST_PHOTOS} of the person.")
 
 
 def checked_prompt(prompt: str) -> str:

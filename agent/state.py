@@ -55,9 +55,12 @@ class Painted(TypedDict):
 
 
 class Verdict(TypedDict):
-    """The gate's word. ``attempt`` and ``candidate`` name the chosen first frame once there is one."""
+    """The gate's word. ``attempt`` and ``candidate`` name the chosen first frame once there is one.
 
-    move: Literal["animate", "revise", "reseed", "fail"]
+    ``show``: one could be animated, and the caller wants to choose.
+    """
+
+    move: Literal["animate", "show", "revise", "reseed", "fail"]
     attempt: int | None
     candidate: int | None
     passed: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +11,47 @@ from agent.status import ENDED, Status
 
 if TYPE_CHECKING:
     from agent.store import JobRow
+
+
+class CandidateView(BaseModel):
+    """One first frame, as it was scored."""
+
+    number: int = Field(description="from 1, through all attempts")
+    attempt: int
+    similarity: float | None = Field(description="to the photo; null where no face was found")
+    passed: bool = Field(description="the gate")
+    chosen: bool = Field(description="the gate chose it, or would")
+    spatial_prompt: str
+    file: str = Field(description="absolute path")
+    uri: str | None = Field(default=None, description="as a resource of the server")
+
+
+class CurvePoint(BaseModel):
+    """One scored frame of the video."""
+
+    frame: int
+    second: float
+    similarity: float | None = Field(description="null where no face was found")
+    tile: int | None = Field(description="its place in the contact sheet, from 1 in reading order, where it is in it")
+
+
+class FirstFrames(BaseModel):
+    """Where the candidates of a job that stopped before the video lie, and what was measured of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: str = Field(description="absolute path")
+    contact_sheet: str = Field(description="the candidates, each with its number and similarity")
+    preset: str
+    sketch: bool = Field(description="the pixels are a sketch (preset preview)")
+    recogniser: str
+    threshold: float = Field(description="similarity from which a candidate passes the gate")
+    attempts: int
+    temporal_prompt: str
+    width: int
+    height: int
+    seed: int
+    warnings: list[str] = []
 
 
 class Delivered(BaseModel):
@@ -38,6 +80,10 @@ class Delivered(BaseModel):
     seed: int
     warnings: list[str] = []
     stages: dict[str, float] = Field(description="seconds spent in each stage")
+    curve: list[CurvePoint] = Field([], description="similarity over time")
+    good_from: float | None = Field(None, description="similarity from which a frame of the curve is well held")
+    spatial_prompt: str | None = Field(None, description="what the first frame was painted from")
+    temporal_prompt: str = Field("", description="what the video was made from")
 
 
 class JobError(BaseModel):
@@ -61,7 +107,15 @@ class JobView(BaseModel):
     prompt: str = ""
     parent: str | None = Field(None, description="the job that this one is a follow-up of")
     understood: str = Field("", description="of a follow-up: what was changed and what was kept")
+    siblings: list[str] = Field([], description="other follow-ups of the same job")
+    estimate_seconds: float | None = Field(
+        None, description="until it ends, roughly, by what the last jobs of its kind took here; null where none did"
+    )
     created: float = 0
+    candidates: list[CandidateView] = Field([], description="first frames, as soon as they are scored")
+    first_frames: FirstFrames | None = Field(
+        None, description="set where the job was asked to stop after them: one is to be chosen now"
+    )
     result: Delivered | None = None
     error: JobError | None = None
 
@@ -74,14 +128,24 @@ class JobView(BaseModel):
         """One line that says what is going on."""
         if self.status == "queued":
             ahead = self.waiting_before
-            return f"Waiting for {ahead} earlier job{'s' * (ahead > 1)}" if ahead else "Waiting for the device"
+            waiting = f"Waiting for {ahead} earlier job{'s' * (ahead > 1)}" if ahead else "Waiting for the device"
+            return waiting if self.estimate_seconds is None else f"{waiting}; {told_estimate(self.estimate_seconds)}"
         if self.status == "running":
             return f"{self.doing}: {self.detail}" if self.detail else self.doing
+        if self.first_frames:
+            return "The candidates are painted; one is to be chosen"
         return self.error.message if self.error else self.status
 
 
-def view_of(row: JobRow, waiting_before: int) -> JobView:
-    kept = row.request.get("kept")
+def told_estimate(seconds: float) -> str:
+    return f"done in about {seconds:.0f} s" if seconds < 90 else f"done in about {seconds / 60:.0f} min"
+
+
+def view_of(
+    row: JobRow, waiting_before: int = 0, siblings: Sequence[str] = (), estimate_seconds: float | None = None
+) -> JobView:
+    kept, result = row.request.get("kept"), row.result
+    painted = result is not None and "video" not in result
     return JobView(
         job_id=row.id,
         status=row.status,
@@ -89,8 +153,11 @@ def view_of(row: JobRow, waiting_before: int) -> JobView:
         prompt=row.request["prompt"],
         parent=kept["parent"] if kept else None,
         understood=kept["told"] if kept else "",
+        siblings=list(siblings),
+        estimate_seconds=estimate_seconds,
         created=row.created,
-        result=Delivered.model_validate(row.result) if row.result else None,
+        first_frames=FirstFrames.model_validate(result) if painted else None,
+        result=Delivered.model_validate(result) if result and not painted else None,
         error=JobError.model_validate(row.error) if row.error else None,
         **(row.progress or {}),
     )

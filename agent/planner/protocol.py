@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from tools.contracts import Framing, Presentation
+from tools.framing import framing_of
 
 Cause = Literal["no_face", "small_face", "turned_away", "several_people", "faint_face", "unlike"]
 """Why a first frame did not pass, worst first; ``unlike`` is a low similarity with no measured cause."""
+
+
+Asked = Literal["framing", "people", "place", "clothes"]
+"""What users say in so many words."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Plan:
 
     ``asked`` holds the user's own words that a revision may only loosen last and must tell:
     the framing phrase they wrote, and whether they named other people, a place or clothes.
-    ``planner`` says who spoke: "rules", "qwen", "qwen+repair" (asked twice) or "rules (…)" with why no model did.
+    ``planner`` says who spoke: "rules", "qwen", "qwen+repair" (asked twice), "rules (…)" with why no model did, or "as
+    given" where the caller split the prompt.
     ``templates`` are the versions of the prompt templates used, by name.
     ``notes`` are plain sentences for the user, such as "the prompt is not in English …".
     """
@@ -34,10 +40,17 @@ class Plan:
     temporal_prompt: str
     spatial_prompt: str
     framing: Framing
-    asked: frozenset[Literal["framing", "people", "place", "clothes"]]
+    asked: frozenset[Asked]
     planner: str
     notes: tuple[str, ...] = ()
     templates: Mapping[str, int] = field(default_factory=dict)
+
+
+def plan_as_given(temporal_prompt: str, spatial_prompt: str) -> Plan:
+    """The plan of a caller that split the prompt itself."""
+    named = framing_of(spatial_prompt)
+    asked: frozenset[Asked] = frozenset({"framing"} if named else ())
+    return Plan(temporal_prompt, spatial_prompt, named or "close-up", asked, planner="as given")
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ class StageTools:
         found = likeness(person, engine.artifacts.put(other, "png"), face, settings.recipe(), engine.ask("scoring"))
         score, limits = found.score, found.recogniser.thresholds
         side = min(score.face.width, score.face.height) if score.face else None
-        asked = settings.first_frame_threshold if settings.first_frame_threshold is not None else limits.first_frame
+        asked = settings.threshold(limits.first_frame)
         return IdentityScore(
             similarity=score.similarity,
             recogniser=found.recogniser.name,

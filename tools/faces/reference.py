@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import hypot
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -47,6 +48,20 @@ def choose_face(faces: Sequence[Face], floor: float, chosen: int | None) -> int:
     return place
 
 
+def face_number_at(faces: Sequence[Face], floor: float, point: tuple[float, float]) -> int:
+    """The number, from 1, left to right, of the face whose box holds the point; of several, the one centred nearest.
+
+    Raises ``InputError`` where the detector is sure of no face there.
+    """
+    sure = left_to_right(faces, floor)
+    there = [place for place, face in enumerate(sure) if _holds(face.box, point)]
+    if not there:
+        raise InputError(
+            "No face was found in the photo where the person's is; save the person again, or give another."
+        )
+    return 1 + min(there, key=lambda place: _distance(sure[place].box, point))
+
+
 def annotate(image: RGBImage, faces: Sequence[Face]) -> RGBImage:
     """The photo, made smaller where it is large, with a numbered frame round each face, from 1 in the order given."""
     scale = min(1.0, PICTURE / max(image.shape[:2]))
@@ -60,6 +75,14 @@ def annotate(image: RGBImage, faces: Sequence[Face]) -> RGBImage:
     for number, box in enumerate(boxes, start=1):
         _badge(draw, box, line, number)
     return np.asarray(picture)
+
+
+def _holds(box: Box, point: tuple[float, float]) -> bool:
+    return box.x <= point[0] <= box.x + box.width and box.y <= point[1] <= box.y + box.height
+
+
+def _distance(box: Box, point: tuple[float, float]) -> float:
+    return hypot(box.x + box.width / 2 - point[0], box.y + box.height / 2 - point[1])
 
 
 def _only_subject(sure: Sequence[Face]) -> int:

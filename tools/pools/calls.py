@@ -81,8 +81,9 @@ class InspectReply(Message):
 class InspectReference(Request):
     """Find the face, refuse what cannot work, and cut the person out.
 
-    ``face`` counts from 1, left to right; ``None`` means the photo must hold one person. ``like`` is an earlier photo
-    of the person: then the face most like theirs is taken, and a photo of somebody else refused.
+    ``face`` counts from 1, left to right; ``None`` means the photo must hold one person. ``face_at`` is a point on the
+    face, in pixels, which means the same face to every recogniser, and goes before ``face``. ``like`` is an earlier
+    photo of the person: then the face most like theirs is taken, and a photo of somebody else refused.
     ``presentation`` is from the user's words, ``None`` where they did not say.
     """
 
@@ -92,6 +93,7 @@ class InspectReference(Request):
 
     photo: ArtifactId
     face: int | None
+    face_at: tuple[float, float] | None = None
     like: ReferencePhoto | None = None
     presentation: Presentation | None
     faces: Backend
@@ -310,7 +312,10 @@ class EncodeIdentity(Request):
 
 
 class SheetReply(Message):
+    """``frames`` are those of the video that the tiles show, in order."""
+
     sheet: ArtifactId
+    frames: list[int] = []
 
 
 class MakeContactSheet(Request):
@@ -324,6 +329,24 @@ class MakeContactSheet(Request):
     fps: int
     points: list[FramePoint]
     good_from: float = Field(description="similarity at and above which a frame is marked as the person")
+    caption: str
+
+
+class ShownCandidate(Message):
+    image: ArtifactId
+    number: int
+    similarity: float | None
+    passed: bool
+
+
+class MakeCandidateSheet(Request):
+    """First frames to choose from, each with its number and its similarity under it; a JPEG below 300 KB."""
+
+    operation: ClassVar[str] = "make_candidate_sheet"
+    queue: ClassVar[Queue] = "quick"
+    reply: ClassVar[type[Message]] = SheetReply
+
+    candidates: list[ShownCandidate]
     caption: str
 
 

@@ -27,7 +27,7 @@ from tools.contracts import (
     Size,
 )
 from tools.errors import BackendError, InputError, Unavailable
-from tools.faces.reference import annotate, choose_face, left_to_right
+from tools.faces.reference import annotate, choose_face, face_number_at, left_to_right
 from tools.identity_repair import fixed_frames, window_fit
 from tools.models.catalog import needed
 from tools.models.place import is_here
@@ -54,9 +54,7 @@ def inspect_reference(request: calls.InspectReference, bench: Bench) -> calls.In
     faces = analyzer.analyze([image])[0]
     floor = analyzer.thresholds.detector_floor
     try:
-        chosen = (
-            _alike(faces, request.like, analyzer, bench) if request.like else choose_face(faces, floor, request.face)
-        )
+        chosen = _alike(faces, request.like, analyzer, bench) if request.like else _chosen(faces, floor, request)
     except InputError as error:
         sure = left_to_right(faces, floor)
         if len(sure) > 1:
@@ -79,6 +77,11 @@ def inspect_reference(request: calls.InspectReference, bench: Bench) -> calls.In
         seen=_seen(face),
         recogniser=calls.RecogniserFacts(name=analyzer.name, thresholds=analyzer.thresholds),
     )
+
+
+def _chosen(faces: Sequence[Face], floor: float, request: calls.InspectReference) -> int:
+    number = face_number_at(faces, floor, request.face_at) if request.face_at else request.face
+    return choose_face(faces, floor, number)
 
 
 def _alike(faces: Sequence[Face], like: calls.ReferencePhoto, analyzer: FaceAnalyzer, bench: Bench) -> int:
@@ -260,6 +263,14 @@ def make_contact_sheet(request: calls.MakeContactSheet, bench: Bench) -> calls.S
     images = media.read_frames(bench.artifacts.path(request.video), [point.frame for point in points])
     tiles = [_tile(image, point, request) for image, point in zip(images, points, strict=True)]
     sheet = contact_sheet(tiles, request.caption)
+    shown = [point.frame for point in points]
+    return calls.SheetReply(sheet=bench.artifacts.put(jpeg_under(sheet, SHEET_BYTES), "jpg"), frames=shown)
+
+
+def make_candidate_sheet(request: calls.MakeCandidateSheet, bench: Bench) -> calls.SheetReply:
+    images = [media.read_image(bench.artifacts.read(candidate.image)) for candidate in request.candidates]
+    tiles = [_candidate_tile(image, shown) for image, shown in zip(images, request.candidates, strict=True)]
+    sheet = contact_sheet(tiles, request.caption)
     return calls.SheetReply(sheet=bench.artifacts.put(jpeg_under(sheet, SHEET_BYTES), "jpg"))
 
 
@@ -302,6 +313,7 @@ OPERATIONS: Mapping[str, Operation] = {
         repair_window,
         encode_identity,
         make_contact_sheet,
+        make_candidate_sheet,
         complete_chat,
         check_backends,
     )
@@ -424,6 +436,12 @@ def _keep_clip(frames: Frames, fps: int, job_id: str, bench: Bench) -> calls.Art
     with bench.artifacts.new_file("mkv") as path:
         media.write_lossless(frames, fps, path)
         return bench.artifacts.put_file(path, "mkv", job_id)
+
+
+def _candidate_tile(image: RGBImage, shown: calls.ShownCandidate) -> Tile:
+    found = "no face" if shown.similarity is None else f"{shown.similarity:.2f}"
+    verdict = "passed" if shown.passed else "did not pass"
+    return Tile(image, (f"{shown.number}: {found}", verdict), "good" if shown.passed else "weak")
 
 
 def _tile(image: RGBImage, point: calls.FramePoint, request: calls.MakeContactSheet) -> Tile:
