@@ -135,6 +135,7 @@ class Settings(Recipe, BaseSettings):
         description="Folder of photos that assistants list and take by name.",
     )
     consent: ConsentBasis | None = Field(None, description="A standing consent basis for one's own deployment.")
+    policy: str = Field("likeness", description="Backend that objects to prompts and follow-ups.")
     cancel_grace: float = Field(
         60, ge=0, le=600, description="Seconds that a cancelled call may take to stop before its worker is killed."
     )
