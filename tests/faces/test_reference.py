@@ -4,7 +4,7 @@ import pytest
 
 from tools.contracts import Box, Face
 from tools.errors import InputError
-from tools.faces.reference import annotate, choose_face, left_to_right
+from tools.faces.reference import annotate, choose_face, face_number_at, left_to_right
 
 FLOOR = 0.3
 
@@ -40,6 +40,14 @@ def test_several_faces_without_a_choice_say_how_to_choose_in_a_tool_and_at_a_ter
     assert "6 faces" in message
     assert "face=N (--face N)" in message
     assert "left to right" in message
+
+
+def test_a_face_is_known_by_a_point_on_it_whatever_else_a_detector_finds():
+    person, neighbour, faint = seen(300), seen(360), seen(10, score=0.1)
+    assert face_number_at([neighbour, person, faint], FLOOR, (355, 100)) == 1
+    assert face_number_at([seen(10), neighbour, person], FLOOR, (355, 100)) == 2
+    with pytest.raises(InputError, match="No face was found in the photo where"):
+        face_number_at([person, faint], FLOOR, (60, 100))
 
 
 @pytest.mark.parametrize("chosen", [0, 3, -1])

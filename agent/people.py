@@ -1,0 +1,160 @@
+"""Saving and forgetting a named person: their photos are looked at first, and what stays behind is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from secrets import token_hex
+
+from agent.identities import Identities, Identity, NamedPhoto, checked_name
+from agent.photos import look_at
+from agent.planner.desk import Caller
+from agent.requests import Consent, Photo, few_enough
+from agent.settings import Recipe
+from agent.store import JobRow, JobStore
+from tools.artifacts import Artifacts
+from tools.contracts import Thresholds
+from tools.errors import InputError
+from tools.pools.calls import ArtifactId, ImageScore, RecogniserFacts, ReferencePhoto, ScoreImages, ScoreReply
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Photos of one person, the one that similarity is measured against first, each with its score against that."""
+
+    photos: list[Photo]
+    scores: list[ImageScore]
+    recogniser: RecogniserFacts
+    cut_outs: set[ArtifactId]
+
+
+def save_person(
+    identities: Identities,
+    name: str,
+    given: Sequence[tuple[bytes, str]],
+    face: int | None,
+    consent: Consent | None,
+    recipe: Recipe,
+    artifacts: Artifacts,
+    ask: Callable[[str], Caller],
+) -> Identity:
+    """Look at the photos and keep the person; to one who is known, the photos are added.
+
+    ``given`` are PNG bytes, each with its name; ``face`` says who is meant on the first, where it shows several.
+    ``consent`` may be left out for a person who is known. ``ask`` gives what runs operations, as that of ``JobEngine``
+    does. Raises ``InputError`` for a photo that cannot work and for
+    one of somebody else, with its name.
+    """
+    before = identities.find(name)
+    consent = consent or (before.consent if before else None)
+    if consent is None:
+        raise InputError(f"@{checked_name(name)} is new; say on what basis their likeness is used.")
+    if before and face is not None:
+        raise InputError(f"@{before.name} is known, so their face is found by its likeness; leave out which it is.")
+    new = {artifacts.put(png, "png"): (png, told) for png, told in given}
+    known = identities.photos_of(before.name, artifacts) if before else []
+    purpose = f"saving-{token_hex(8)}"
+    try:
+        seen = _look([*known, *_unknown(new, before)], face, recipe, ask(purpose))
+    finally:
+        artifacts.drop_job(purpose)
+    identity = Identity(
+        name=checked_name(name),
+        photos=[_measured(photo, score) for photo, score in zip(seen.photos, seen.scores, strict=True)],
+        recogniser=seen.recogniser.name,
+        consent=consent,
+        created=before.created if before else datetime.now(UTC),
+        cut_outs=sorted(seen.cut_outs.union(before.cut_outs if before else ())),
+    )
+    identities.save(identity, before, {image: png for image, (png, _) in new.items()})
+    return identity
+
+
+def forget_person(
+    identities: Identities, name: str, artifacts: Artifacts, store: JobStore
+) -> tuple[Identity, list[JobRow]]:
+    """Delete a person; what comes back is who it was, and the jobs that were made of their photos.
+
+    Those jobs keep the photos that they need for a follow-up; every other copy goes.
+    """
+    identity = identities.forget(name)
+    jobs = {row.id: row for photo in identity.photos for row in store.using(photo.image)}
+    for photo in identity.photos:
+        if not store.using(photo.image):
+            artifacts.drop(photo.image)
+    if not jobs:
+        for cut_out in identity.cut_outs:
+            artifacts.drop(cut_out)
+    return identity, sorted(jobs.values(), key=lambda row: -row.place)
+
+
+def _unknown(given: dict[ArtifactId, tuple[bytes, str]], before: Identity | None) -> list[Photo]:
+    known = {photo.image for photo in before.photos} if before else set()
+    return [Photo(image=image, name=name) for image, (_, name) in given.items() if image not in known]
+
+
+def _look(photos: list[Photo], face: int | None, recipe: Recipe, call: Caller) -> _Seen:
+    """Find the person on every photo, and see that it is one person."""
+    few_enough(photos)
+    looked = look_at(photos, face, None, recipe, call)
+    limits = looked.first.recogniser.thresholds
+    scores = _scores(photos, 0, looked.references, looked.first.recogniser, call)
+    anchor = _anchor(scores, limits)
+    if anchor:
+        scores = _scores(photos, anchor, looked.references, looked.first.recogniser, call)
+    order = sorted(range(len(photos)), key=lambda place: place != anchor)
+    return _Seen(
+        photos=[photos[place] for place in order],
+        scores=[scores[place] for place in order],
+        recogniser=looked.first.recogniser,
+        cut_outs={reference.cut_out for reference in looked.references},
+    )
+
+
+def _scores(
+    photos: list[Photo], anchor: int, references: Sequence[ReferencePhoto], recogniser: RecogniserFacts, call: Caller
+) -> list[ImageScore]:
+    """Each photo against one of them; ``InputError`` names the one that does not show the same person."""
+    asked = ScoreImages(reference=references[anchor], images=[photo.image for photo in photos])
+    scores = call(asked, ScoreReply).scores
+    for photo, score in zip(photos, scores, strict=True):
+        if score.similarity is None or score.similarity < recogniser.thresholds.first_frame:
+            told = "no face" if score.similarity is None else f"similarity {score.similarity:.2f}"
+            raise InputError(
+                f"{photo.name} does not seem to show the person of {photos[anchor].name} ({told}, at least "
+                f"{recogniser.thresholds.first_frame:.2f} is asked by {recogniser.name}); leave one of them out."
+            )
+    return scores
+
+
+def _anchor(scores: Sequence[ImageScore], limits: Thresholds) -> int:
+    """Which photo similarity is measured against: the first with a face that is turned no further than the recogniser
+    judges by, and large enough for it; where there is none, the one that is turned least."""
+
+    def turned(place: int) -> float:
+        face = scores[place].face
+        return abs(face.yaw or 0.0) if face else 180.0
+
+    good = [
+        place
+        for place, score in enumerate(scores)
+        if score.face
+        and turned(place) <= limits.widest_yaw
+        and min(score.face.width, score.face.height) >= limits.smallest_face
+    ]
+    return good[0] if good else min(range(len(scores)), key=turned)
+
+
+def _measured(photo: Photo, score: ImageScore) -> NamedPhoto:
+    face = score.face
+    assert face is not None
+    assert score.similarity is not None
+    return NamedPhoto(
+        image=photo.image,
+        name=photo.name,
+        face_at=(face.x + face.width / 2, face.y + face.height / 2),
+        side=min(face.width, face.height),
+        yaw=face.yaw,
+        similarity=score.similarity,
+    )
