@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from copy import copy
 from datetime import datetime
 from types import TracebackType
 from typing import Any, cast
@@ -27,7 +28,7 @@ from agent.animating import animate
 from agent.candidates import candidate_views
 from agent.context import Context
 from agent.doctor import readiness
-from agent.errors import GateError, LeaseLost
+from agent.errors import Busy, GateError, LeaseLost, UnknownJob
 from agent.graph import RECURSION_LIMIT, build_graph
 from agent.jobless import caller
 from agent.logs import log_file
@@ -37,6 +38,7 @@ from agent.refining import Refined, refine
 from agent.requests import JobRequest
 from agent.settings import Recipe, Settings
 from agent.state import Attempt, State, Verdict
+from agent.status import Status
 from agent.store import JobRow, JobStore
 from agent.views import JobView, view_of
 from tools.artifacts import Artifacts, writing_to
@@ -45,9 +47,6 @@ from tools.pools import Closed, Pool
 from tools.pools.local import LocalPool
 
 log = logging.getLogger(__name__)
-
-MOST_UNFINISHED = 1000
-"""Jobs that may wait at once."""
 
 _LOOK = 0.2
 """Seconds between looks at the store: for work, for a cancel asked by another process, for a change waited for."""
@@ -58,6 +57,7 @@ class JobEngine:
 
     def __init__(self, settings: Settings, pool: Pool | None = None) -> None:
         self.settings = settings
+        self.client: str | None = None
         home = settings.home
         with writing_to(home):
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -79,24 +79,38 @@ class JobEngine:
     ) -> None:
         self.close()
 
-    def submit(self, request: JobRequest, recipe: Recipe, client: str | None = None, call: str | None = None) -> str:
-        """Queue a job and return its id, which is not guessable.
-
-        ``client`` is who asks, ``None`` the owner of the installation. With ``call``, of ``agent.requests.call_of``,
-        an unfinished job of the client's that the same call made is returned instead: clients call again after a
-        time-out.
+    def submit_once(
+        self, request: JobRequest, recipe: Recipe, call: str, client: str | None = None
+    ) -> tuple[str, bool]:
+        """As ``submit``, but for an unfinished job of the client's that the same call made: clients call again after a
+        time-out. ``call`` is of ``agent.requests.call_of``. Also whether the job was there before.
         """
         with self._submitting:
-            made = call and self.store.unfinished_of(client, call)
-            return made or self._queue(request, recipe, client, call)
+            made = self.store.unfinished_of(client or self.client, call)
+            return (made, True) if made else (self.submit(request, recipe, client, call), False)
 
-    def _queue(self, request: JobRequest, recipe: Recipe, client: str | None, call: str | None) -> str:
+    def seen_by(self, client: str | None) -> JobEngine:
+        """This engine as a client sees it: the jobs of others are not there, and new ones are the client's.
+
+        The owner of the installation, ``None``, sees all.
+        """
+        if client is None:
+            return self
+        seen = copy(self)
+        seen.client, seen.store = client, self.store.seen_by(client)
+        return seen
+
+    def submit(self, request: JobRequest, recipe: Recipe, client: str | None = None, call: str | None = None) -> str:
+        """Queue a job and return its id, which is not guessable. Raises ``Busy`` where there are too many already.
+
+        ``client`` is whose it shall be, where that is not who asks.
+        """
+        client = client or self.client
         if request.stop_after == "first_frame" and recipe.first_frame is None:
             raise InputError(
                 f"The preset {recipe.preset} paints no first frame, so a job cannot stop after it; choose another."
             )
-        if self.store.unfinished() >= MOST_UNFINISHED:
-            raise InputError(f"{MOST_UNFINISHED} jobs wait already; wait for some to end, or cancel some.")
+        self._expect_room(client)
         job_id = secrets.token_urlsafe(12)
         self.store.add(
             job_id,
@@ -109,6 +123,20 @@ class JobEngine:
         self._announce()
         return job_id
 
+    def _expect_room(self, client: str | None) -> None:
+        """Raise ``Busy`` where the queue is full, or a client other than the owner has more than its share of it."""
+        waiting, most = self.store.unfinished(), self.settings.most_unfinished
+        if waiting >= most:
+            raise Busy(f"The server is busy, {waiting} jobs are waiting; try again when some of them have ended.")
+        if client is None:
+            return
+        own, most = self.store.unfinished_by(client), self.settings.most_unfinished_per_client
+        if own >= most:
+            raise Busy(f"You have {own} unfinished jobs, and {most} is the most; wait for some to end, or cancel some.")
+        new, most = self.store.submitted_by(client, time.time() - 60), self.settings.most_submitted_per_minute
+        if new >= most:
+            raise Busy(f"You submitted {new} jobs in the last minute, and {most} is the most; wait a minute.")
+
     def view(self, job_id: str) -> JobView:
         row = self.row(job_id)
         siblings = [each for each in self.store.follow_ups(row.parent) if each != job_id] if row.parent else []
@@ -118,14 +146,15 @@ class JobEngine:
         return view_of(row, before, siblings, None if left is None else round(left / 5) * 5)
 
     def row(self, job_id: str) -> JobRow:
-        """A job as the store holds it; ``InputError`` where there is none."""
+        """A job as the store holds it; raises ``UnknownJob`` where there is none."""
         row = self.store.get(job_id)
         if row is None:
-            raise InputError(f"There is no job {job_id!r}; list the jobs to see their ids.")
+            raise UnknownJob(job_id)
         return row
 
-    def views(self, limit: int) -> list[JobView]:
-        return [view_of(row) for row in self.store.list(limit)]
+    def views(self, limit: int, status: Status | None = None, words: str | None = None) -> list[JobView]:
+        """The newest first; with ``words`` those whose prompt has them."""
+        return [view_of(row) for row in self.store.list(limit, status, words)]
 
     def wait(
         self, job_id: str, seconds: float | None = None, watch: Callable[[JobView], None] | None = None
@@ -185,6 +214,10 @@ class JobEngine:
     def device_busy(self) -> bool:
         """Whether a worker of this process is still on a call, a cancelled one included."""
         return self._pool.busy()
+
+    def device_here(self) -> bool:
+        """Whether this process is the one that drives the device."""
+        return self._device.is_locked
 
     def readiness(self, *presets: str) -> dict[str, list[str]]:
         """What each preset is missing here; all of them, where none is given."""

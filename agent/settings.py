@@ -84,6 +84,10 @@ class Recipe(PlannerOptions):
     def _left_out(cls, value: object) -> object:
         return None if value == "none" else value
 
+    def threshold(self, own: float) -> float:
+        """Similarity that a first frame must reach; ``own`` is the recogniser's."""
+        return own if self.first_frame_threshold is None else self.first_frame_threshold
+
     def backend(self, capability: BackendCapability) -> Backend:
         """What does one thing in this job, with its options; not for what the recipe leaves out."""
         from tools.pools.calls import Backend  # what it stands on is too much for reading settings
@@ -141,6 +145,25 @@ class Settings(Recipe, BaseSettings):
     )
     planner_key: SecretStr | None = Field(None, description="API key that the planner's server asks for.")
     token: SecretStr | None = Field(None, description="Bearer token of the HTTP server.")
+    oauth_issuer: str | None = Field(
+        None, description="OAuth authorization server whose tokens the HTTP server takes: its issuer URL, exactly."
+    )
+    oauth_resource_url: str | None = Field(
+        None,
+        description="URL of this server as OAuth clients know it, such as https://video.example/mcp; the audience of "
+        "their tokens.",
+    )
+    oauth_scopes: Annotated[list[str], NoDecode] = Field(
+        [], description="Scopes that an OAuth token must have; parted by spaces."
+    )
+    most_unfinished: int = Field(1000, ge=1, description="Jobs that may wait or run at once, of all callers.")
+    most_unfinished_per_client: int = Field(
+        20, ge=1, description="Jobs of one OAuth client that may wait or run at once."
+    )
+    most_submitted_per_minute: int = Field(10, ge=1, description="Jobs that one OAuth client may submit in a minute.")
+    fetch_urls: bool = Field(
+        False, description="Take photos from https URLs too; they are fetched from public addresses alone."
+    )
     roots: Annotated[list[Path], NoDecode] = Field(
         [],
         description="Folders that MCP clients may take photos from, besides Pictures, Downloads, Desktop and the "
@@ -162,6 +185,11 @@ class Settings(Recipe, BaseSettings):
     @classmethod
     def _parted(cls, value: object) -> object:
         return [root for root in value.split(os.pathsep) if root] if isinstance(value, str) else value
+
+    @field_validator("oauth_scopes", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _absolute(self) -> Settings:

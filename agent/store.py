@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import statistics
 import time
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -26,6 +27,7 @@ from sqlalchemy import (
     Table,
     func,
     select,
+    true,
     type_coerce,
     update,
 )
@@ -129,6 +131,13 @@ class JobStore:
 
     def __init__(self, path: Path) -> None:
         self._engine = open_database(path, _STEPS)
+        self._visible: ColumnElement[bool] = true()
+
+    def seen_by(self, client: str) -> JobStore:
+        """The same store, in which jobs of other clients are not found; what is counted, is counted of all."""
+        seen = copy(self)
+        seen._visible = _jobs.c.client == client
+        return seen
 
     def add(
         self,
@@ -165,14 +174,16 @@ class JobStore:
 
     def get(self, job_id: str) -> JobRow | None:
         with self._engine.connect() as db:
-            row = db.execute(select(_jobs).where(_jobs.c.id == job_id)).first()
+            row = db.execute(select(_jobs).where(_jobs.c.id == job_id, self._visible)).first()
         return _row(row) if row else None
 
-    def list(self, limit: int, status: Status | None = None) -> list[JobRow]:
-        """The newest first."""
-        query = select(_jobs).order_by(_jobs.c.place.desc()).limit(limit)
+    def list(self, limit: int, status: Status | None = None, words: str | None = None) -> list[JobRow]:
+        """The newest first; with ``words`` those whose prompt has them, in whatever case."""
+        query = select(_jobs).where(self._visible).order_by(_jobs.c.place.desc()).limit(limit)
         if status:
             query = query.where(_jobs.c.status == status)
+        if words:
+            query = query.where(_jobs.c.request["prompt"].as_string().icontains(words, autoescape=True))
         with self._engine.connect() as db:
             return [_row(row) for row in db.execute(query)]
 
@@ -180,7 +191,10 @@ class JobStore:
         """The jobs whose request names this photo, by the hash of its artifact, the newest first."""
         names_it = type_coerce(_jobs.c.request, String).contains(photo.partition(".")[0], autoescape=True)
         with self._engine.connect() as db:
-            return [_row(row) for row in db.execute(select(_jobs).where(names_it).order_by(_jobs.c.place.desc()))]
+            return [
+                _row(row)
+                for row in db.execute(select(_jobs).where(names_it, self._visible).order_by(_jobs.c.place.desc()))
+            ]
 
     def waiting_before(self, row: JobRow) -> int:
         """How many unfinished jobs come before this one in the queue."""
@@ -192,9 +206,13 @@ class JobStore:
     def unfinished_by(self, client: str | None) -> int:
         return self._count(_jobs.c.status.not_in(ENDED), _jobs.c.client.is_not_distinct_from(client))
 
+    def submitted_by(self, client: str, since: float) -> int:
+        """How many jobs a client submitted; ``since`` is seconds since 1970."""
+        return self._count(_jobs.c.client == client, _jobs.c.created >= since)
+
     def follow_ups(self, parent: str) -> builtins.list[str]:
         """The ids of the jobs that are follow-ups of one, the oldest first."""
-        query = select(_jobs.c.id).where(_jobs.c.parent == parent).order_by(_jobs.c.place)
+        query = select(_jobs.c.id).where(_jobs.c.parent == parent, self._visible).order_by(_jobs.c.place)
         with self._engine.connect() as db:
             return [*db.execute(query).scalars()]
 

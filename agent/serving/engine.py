@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from agent.serving.access import current_client
 from agent.settings import Settings
 from tools.errors import SteadfaceError
 
@@ -22,7 +23,10 @@ class LateEngine:
         self._closed = False
 
     def get(self) -> JobEngine:
-        """The engine, running; it goes on with jobs that an earlier process left. Blocks while it starts."""
+        """The engine as the current client sees it: with its own jobs alone. Blocks while it starts.
+
+        It goes on with jobs that an earlier process left.
+        """
         with self._starting:
             if self._engine is None and not self._closed:
                 from agent.jobs import JobEngine
@@ -31,7 +35,7 @@ class LateEngine:
             if self._engine is None or self._closed:
                 self.close()
                 raise SteadfaceError("The server is stopping; ask again once it is back.")
-            return self._engine
+            return self._engine.seen_by(current_client())
 
     def close(self) -> None:
         """End the engine and its workers; a running job goes back to its place in the queue."""

@@ -55,16 +55,18 @@ def _serve_stdio() -> None:
 
 
 def _serve_http(host: str, port: int, names: list[str]) -> None:
+    from agent.serving.access import access_of
     from agent.serving.engine import LateEngine
+    from agent.serving.gallery import gallery_routes
     from agent.serving.http import reach_of, serve_http
     from agent.serving.server import build_server
     from agent.settings import load_settings
 
     settings = load_settings()
-    token = settings.token.get_secret_value() if settings.token else None
-    reach = reach_of(host, token)
+    access = access_of(settings)
+    reach, engine = reach_of(host, access), LateEngine(settings)
     try:
-        serve_http(build_server(LateEngine(settings), reach), host, port, token, names)
+        serve_http(build_server(engine, reach), gallery_routes(engine, reach), access, host, port, names)
     except KeyboardInterrupt:
         sys.exit(130)
 

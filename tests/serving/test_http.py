@@ -17,6 +17,7 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from agent.serving.access import Access
 from agent.serving.http import reach_of
 from agent.serving.reach import Reach
 from tools.errors import InputError
@@ -29,14 +30,14 @@ TOKEN = "a-token-of-the-test"
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "gpu-box"])
 def test_nobody_listens_to_the_network_without_a_token(host: str) -> None:
     with pytest.raises(InputError, match="STEADFACE_TOKEN"):
-        reach_of(host, None)
-    assert reach_of(host, TOKEN) is Reach.NETWORK
+        reach_of(host, Access())
+    assert reach_of(host, Access(TOKEN)) is Reach.NETWORK
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
 def test_this_machine_needs_no_token_and_counts_as_the_network_with_one(host: str) -> None:
-    assert reach_of(host, None) is Reach.LOOPBACK
-    assert reach_of(host, TOKEN) is Reach.NETWORK
+    assert reach_of(host, Access()) is Reach.LOOPBACK
+    assert reach_of(host, Access(TOKEN)) is Reach.NETWORK
 
 
 def test_an_open_bind_is_refused_in_one_sentence_with_exit_code_2() -> None:
