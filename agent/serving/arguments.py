@@ -18,8 +18,9 @@ ReferenceText = Annotated[
     str,
     Field(
         description="Photo of the person: the full path of a file in Pictures, Downloads, Desktop or the working "
-        "folder, or the photo itself as a data:image/…;base64 URI of at most 3 MB, which is all that a server on HTTP "
-        "takes. JPEG, PNG, WebP or HEIC."
+        "folder (not over HTTP); or the photo itself as a data:image/…;base64 URI of at most 3 MB; or a picture of an "
+        "earlier job: steadface://jobs/{job_id}/first_frame.png, …/candidates/2.jpg or …/reference.png; or @name of a "
+        "saved person. JPEG, PNG, WebP or HEIC."
     ),
 ]
 MoreReferences = Annotated[

@@ -1,18 +1,29 @@
-"""The reference photo as an MCP client gives it: a path in a folder where photos may lie, or the photo itself."""
+"""Photos as MCP clients give them: a path in a folder where photos may lie, the photo itself, an https URL, a picture
+of an earlier job, or ``@name``."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
+from agent.serving.access import current_client
 from agent.serving.intake import CHAT_FOLDERS, open_photo, read_photo
 from agent.serving.reach import Reach
+from agent.serving.results import SCHEME
+from agent.serving.uploads import UPLOAD_URI, uploaded
 from agent.settings import Settings
 from tools.errors import InputError
+
+if TYPE_CHECKING:
+    from agent.requests import Photo
+    from agent.serving.engine import LateEngine
 
 LARGEST_DATA = 3_000_000
 """Bytes of a photo sent in the call, decoded: as base64 it fits the 4 MiB that an HTTP request may have."""
@@ -20,6 +31,44 @@ LARGEST_DATA = 3_000_000
 _DATA_URI = re.compile(r"data:(?P<media>[\w.+/-]*)(?:;[\w=.+-]+)*;base64,(?P<payload>.*)", re.DOTALL | re.IGNORECASE)
 _BARE_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{1000,}={0,2}\s*")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A photo that is not stored yet: PNG bytes."""
+
+    png: bytes
+    name: str
+
+
+def photos_given(references: Sequence[str], settings: Settings, reach: Reach, engine: LateEngine) -> list[Photo]:
+    """The photos, stored, in their order; a person's name may stand for several.
+
+    Raises ``InputError`` for the first that is no photo to be read here; then nothing new was stored.
+    """
+    from agent.requests import Photo, few_enough
+
+    few_enough(references)
+    given = [photo for reference in references for photo in _given(reference.strip(), settings, reach, engine)]
+    few_enough(given)
+    return [
+        Photo(image=engine.get().artifacts.put(each.png, "png"), name=each.name) if isinstance(each, _Opened) else each
+        for each in given
+    ]
+
+
+def _given(reference: str, settings: Settings, reach: Reach, engine: LateEngine) -> Sequence[_Opened | Photo]:
+    if reference.startswith(UPLOAD_URI):
+        return [_Opened(uploaded(reference, settings), "photo")]
+    if reference.startswith(f"{SCHEME}://"):
+        from agent.serving.job_pictures import parsed_uri, picture_of
+
+        return [picture_of(engine.get(), *parsed_uri(reference))]
+    if reference.startswith("@"):
+        from agent.identities import Identities
+
+        return Identities(settings.home, current_client()).photos_of(reference, engine.get().artifacts)
+    return [_Opened(*open_reference(reference, settings, reach))]
 
 
 def open_reference(reference: str, settings: Settings, reach: Reach) -> tuple[bytes, str]:
@@ -31,8 +80,12 @@ def open_reference(reference: str, settings: Settings, reach: Reach) -> tuple[by
         return open_photo(_decoded(_payload(reference)), "the photo"), "photo"
     if _BARE_BASE64.fullmatch(reference):
         return open_photo(_decoded(reference), "the photo"), "photo"
+    if reference[:8].lower() == "https://":
+        return _fetched(reference, settings)
     if _URL.match(reference) or reference.startswith(("\\\\", "//")):
-        raise InputError("The reference cannot be a URL; save the photo and give its plain path, or a data: URI.")
+        raise InputError(
+            "The reference cannot be a URL of this kind; save the photo and give its plain path, or a data: URI."
+        )
     if not reach.takes_paths:
         raise InputError("A path means nothing to this server, which may run elsewhere; give the photo as a data: URI.")
     if reference.startswith(CHAT_FOLDERS):
@@ -41,6 +94,18 @@ def open_reference(reference: str, settings: Settings, reach: Reach) -> tuple[by
     if not path.exists():
         raise InputError(_absent(reference, settings))
     return read_photo(path), path.name
+
+
+def _fetched(url: str, settings: Settings) -> tuple[bytes, str]:
+    if not settings.fetch_urls:
+        raise InputError(
+            "This server fetches nothing from URLs; save the photo and give the file itself, or have whoever runs the "
+            "server set STEADFACE_FETCH_URLS=true."
+        )
+    from agent.serving.fetching import fetch
+
+    data, name = fetch(url)
+    return open_photo(data, name), name
 
 
 def _in_inbox(reference: str, settings: Settings) -> Path | None:

@@ -27,7 +27,7 @@ from agent.serving.arguments import (
 )
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
-from agent.serving.references import open_reference
+from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, asked_back, in_one_sentence, job_of, result_of
 from agent.serving.waiting import Vigil
 from agent.settings import load_settings
@@ -106,9 +106,8 @@ class VideoTools:
             asked = prepare(
                 settings, prompt=prompt, consent=consent, source="asserted by client", seed=seed, out=None, face=face
             )
-            images = [open_reference(photo, settings, self._reach) for photo in (reference, *more_references)]
-            engine = self._engine.get()
-            return engine.submit(asked.with_images(engine.artifacts, images), settings.recipe())
+            photos = photos_given([reference, *more_references], settings, self._reach, self._engine)
+            return self._engine.get().submit(asked.with_stored(photos), settings.recipe())
 
         with self._in_one_sentence():
             job_id = await anyio.to_thread.run_sync(submit)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image
 
+from agent.intent import prepare
+from agent.requests import MOST_PHOTOS, Photo
+from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
-from agent.serving.references import LARGEST_DATA, open_reference, photo_roots
+from agent.serving.references import LARGEST_DATA, open_reference, photo_roots, photos_given
 from agent.settings import load_settings
 from tools.errors import InputError
 
@@ -79,7 +84,8 @@ def test_a_photo_can_be_sent_whole(reach: Reach) -> None:
     ("given", "sentence"),
     [
         ("", "is empty"),
-        ("https://example.org/photo.jpg", "cannot be a URL"),
+        ("https://example.org/photo.jpg", "STEADFACE_FETCH_URLS"),
+        ("http://example.org/photo.jpg", "cannot be a URL"),
         ("file:///work/photo.jpg", "cannot be a URL"),
         (r"\\host\share\photo.jpg", "cannot be a URL"),
         ("photo\0.jpg", "cannot be read as a path"),
@@ -101,6 +107,89 @@ def test_what_is_no_photo_is_refused_in_one_sentence(given: str, sentence: str) 
 def test_a_path_is_refused_over_http(reach: Reach, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="data: URI"):
         open_reference(str(tmp_path / "work" / "photo.jpg"), load_settings(), reach)
+
+
+@pytest.fixture
+def engine(home: Path, instant: ModuleType) -> Iterator[LateEngine]:
+    engine = LateEngine(load_settings())
+    yield engine
+    engine.close()
+
+
+def test_photos_are_stored_in_the_order_in_which_they_were_given(engine: LateEngine) -> None:
+    whole = base64.b64encode(_jpeg(size=(640, 480))).decode()
+    photos = photos_given([" photo.jpg ", whole], load_settings(), Reach.STDIO, engine)
+    sizes = [_size(engine, photo) for photo in photos]
+    assert sizes == [(64, 48), (640, 480)]
+    assert [photo.name for photo in photos] == ["photo.jpg", "photo"]
+
+
+def test_one_photo_that_is_none_leaves_none_of_them_behind(engine: LateEngine, home: Path) -> None:
+    with pytest.raises(InputError, match=r"no file none\.jpg"):
+        photos_given(["photo.jpg", "none.jpg"], load_settings(), Reach.STDIO, engine)
+    assert not list(home.glob("artifacts/*/*"))
+
+
+def test_more_photos_than_one_video_may_have_are_not_even_opened(engine: LateEngine) -> None:
+    with pytest.raises(InputError, match=f"at most {MOST_PHOTOS}"):
+        photos_given(["none.jpg"] * (MOST_PHOTOS + 1), load_settings(), Reach.STDIO, engine)
+
+
+def test_pictures_of_an_earlier_job_can_be_given(engine: LateEngine) -> None:
+    job_id, running = _made(engine), engine.get()
+    names = ("reference.png", "first_frame.png", "candidates/1.jpg", "candidates/2.jpg")
+    photos = photos_given(_uris(job_id, *names), load_settings(), Reach.NETWORK, engine)
+    reference, first_frame, *candidates = photos
+    view = running.view(job_id)
+    assert _size(engine, reference) == (64, 48)
+    assert running.artifacts.read(first_frame.image) == Path(view.result.first_frame).read_bytes()
+    assert [str(running.artifacts.path(each.image)) for each in candidates] == [each.file for each in view.candidates]
+    assert reference.name == "photo.jpg"
+    assert [photo.name for photo in photos[1:]] == [
+        f"first frame of {job_id}", f"candidate 1 of {job_id}", f"candidate 2 of {job_id}",
+    ]  # fmt: skip
+
+
+def test_a_first_frame_that_was_moved_away_can_still_be_given(engine: LateEngine) -> None:
+    job_id = _made(engine)
+    Path(engine.get().view(job_id).result.first_frame).unlink()
+    (photo,) = photos_given(_uris(job_id, "first_frame.png"), load_settings(), Reach.STDIO, engine)
+    assert engine.get().artifacts.exists(photo.image)
+
+
+def test_what_no_job_has_is_told(engine: LateEngine) -> None:
+    job_id = _made(engine)
+    for name, sentence in {
+        "candidates/3.jpg": "no candidate 3; it has 2", "video.mp4": "is no picture", "../x": "is no picture",
+    }.items():  # fmt: skip
+        with pytest.raises(InputError, match=sentence):
+            photos_given(_uris(job_id, name), load_settings(), Reach.STDIO, engine)
+    for uri, sentence in {
+        "steadface://jobs/none/first_frame.png": "There is no job 'none'", "steadface://jobs/": "none of this server's",
+        "steadface://people/x": "none of this server's",
+    }.items():  # fmt: skip
+        with pytest.raises(InputError, match=sentence):
+            photos_given([uri], load_settings(), Reach.STDIO, engine)
+
+
+def _made(engine: LateEngine) -> str:
+    """A finished job of the photo in the working folder."""
+    running, settings = engine.get(), load_settings()
+    asked = prepare(
+        settings, prompt="waves", consent="synthetic", source="asserted by client", seed=7, out=None, face=None
+    )
+    photos = photos_given(["photo.jpg"], settings, Reach.STDIO, engine)
+    job_id = running.submit(asked.with_stored(photos), settings.recipe())
+    assert running.wait(job_id, 40).status == "completed"
+    return job_id
+
+
+def _size(engine: LateEngine, photo: Photo) -> tuple[int, int]:
+    return Image.open(BytesIO(engine.get().artifacts.read(photo.image))).size
+
+
+def _uris(job_id: str, *names: str) -> list[str]:
+    return [f"steadface://jobs/{job_id}/{name}" for name in names]
 
 
 def _jpeg(size: tuple[int, int] = (64, 48)) -> bytes:
