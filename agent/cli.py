@@ -41,7 +41,7 @@ app.add_typer(hyperlora, name="hyperlora")
 @app.command()
 def generate(
     reference: Annotated[
-        list[Path],
+        list[str],
         typer.Option(
             help="Photo of the person: JPEG, PNG, WebP or HEIC. Give it again for more photos of them; similarity is "
             "measured against the first."
@@ -71,6 +71,7 @@ def generate(
 ) -> None:
     """Make a video of the person in a photo."""
     with told_plainly():
+        from agent.identities import Identities
         from agent.intent import prepare
         from agent.logs import log_to_file
         from agent.settings import load_settings
@@ -78,7 +79,14 @@ def generate(
 
         settings = load_settings(preset=preset, on_gate_failure=on_gate_failure, first_frame_threshold=threshold)
         asked = prepare(
-            settings, prompt=prompt, consent=consent, source="stated by the user", seed=seed, out=out, face=face
+            settings,
+            prompt=prompt,
+            consent=consent,
+            source="stated by the user",
+            seed=seed,
+            out=out,
+            face=face,
+            saved_consent=Identities(settings.home).consent_of(reference[0]),
         )
         request = asked.with_photos(Artifacts(settings.home), reference)
         log_to_file(settings.home)

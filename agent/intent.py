@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.delivery import check_folder
+from agent.identities import Identities, name_in
 from agent.requests import (
     Consent,
     ConsentSource,
@@ -22,6 +23,7 @@ from agent.serving.intake import read_photo
 from agent.settings import Settings
 from tools.artifacts import Artifacts
 
+from tools.errors import InputError
 
 @dataclass(frozen=True)
 class Intent:
@@ -35,9 +37,12 @@ class Intent:
     spatial_prompt: str | None
     stop_after: StopAfter | None
 
-    def with_photos(self, artifacts: Artifacts, paths: Sequence[Path]) -> JobRequest:
-        """Take the photos in and complete the request; raises ``InputError`` for a photo that cannot be read."""
-        return self.with_images(artifacts, [(read_photo(path.expanduser().absolute()), path.name) for path in paths])
+    def with_photos(self, artifacts: Artifacts, references: Sequence[str | Path]) -> JobRequest:
+        """Take the photos in and complete the request; raises ``InputError`` for a photo that cannot be read.
+
+        ``references`` are paths, or ``@name`` for a person whom the owner of this installation saved.
+        """
+        return self.with_stored([photo for each in references for photo in _photos(str(each), artifacts)])
 
     def with_images(self, artifacts: Artifacts, images: Sequence[tuple[bytes, str]]) -> JobRequest:
         """``images`` are the photos as PNG, each with its name; the first is what similarity is measured against."""
@@ -49,10 +54,14 @@ class Intent:
         few_enough(photos)
         first, *more = photos
         return JobRequest(
+        if first.face_at and self.face is not None:
+            raise InputError(f"Which face is meant was said when @{first.identity} was saved; leave it out.")
             photo=first.image,
             photo_name=first.name,
             more_photos=more,
             face=self.face,
+            identity=first.identity,
+            face_at=first.face_at,
             prompt=self.prompt,
             spatial_prompt=self.spatial_prompt,
             stop_after=self.stop_after,
@@ -64,6 +73,13 @@ class Intent:
 
 
 def prepare(
+def _photos(reference: str, artifacts: Artifacts) -> list[Photo]:
+    name, path = name_in(reference), Path(reference)
+    if name is not None:
+        return Identities(artifacts.root).photos_of(name, artifacts)
+    return [Photo(image=artifacts.put(read_photo(path.expanduser().absolute()), "png"), name=path.name)]
+
+
     settings: Settings,
     *,
     prompt: str,
@@ -73,18 +89,22 @@ def prepare(
     out: Path | None,
     face: int | None,
     spatial_prompt: str | None = None,
-    stop_after: StopAfter | None = None,
+    stop_after: str | None = None,
+    saved_consent: Consent | None = None,
 ) -> Intent:
     """Check everything that can be checked without looking at the photo; raises ``InputError``.
 
     A ``seed`` of ``None`` is drawn for each request. With a ``spatial_prompt`` both prompts are used as they are.
     """
+    ``saved_consent`` is that of the named person who is meant; it holds where ``consent`` is left out.
     folder = out.expanduser().absolute() if out else None
     if folder:
         check_folder(folder)
     return Intent(
         prompt=checked_prompt(prompt),
-        consent=checked_consent(consent, settings.consent, source),
+        consent=saved_consent
+        if consent is None and saved_consent
+        else checked_consent(consent, settings.consent, source),
         seed=seed,
         out=folder,
         face=face,

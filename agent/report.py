@@ -47,6 +47,7 @@ class RequestFacts(Part):
     face: int | None = Field(description="which face of a group photo, from 1, left to right; null where it was alone")
     seed: int = Field(ge=0, description="every random choice of the job derives from it")
     consent: ConsentFacts
+    identity: str | None = Field(None, description="the named person who was asked for, such as @alice")
     width: int = Field(gt=0, description="pixels")
     height: int = Field(gt=0, description="pixels")
     frames: int = Field(gt=0)

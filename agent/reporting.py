@@ -149,6 +149,7 @@ def _request(context: Context) -> report.RequestFacts:
         prompt=request.prompt,
         photo_name=request.photo_name,
         more_photo_names=[photo.name for photo in request.more_photos],
+        identity=f"@{request.identity}" if request.identity else None,
         face=request.face,
         seed=request.seed,
         consent=report.ConsentFacts(basis=request.consent.basis, source=request.consent.source),
