@@ -67,8 +67,9 @@ def checked_name(name: str) -> str:
 
 
 def name_in(reference: str) -> str | None:
-    """The name of the person that a reference such as ``@alice`` means; ``None`` for any other reference."""
-    return checked_name(reference) if reference.lstrip().startswith("@") else None
+    """The name of the person that a reference such as ``@alice`` means; ``None`` for any other, such as a file's."""
+    named = reference.lstrip().startswith("@") and not set("./\\").intersection(reference)
+    return checked_name(reference) if named else None
 
 
 class Identities:
@@ -114,6 +115,11 @@ class Identities:
             Photo(image=artifacts.put(png, "png"), name=photo.name, identity=identity.name, face_at=photo.face_at)
             for png, photo in zip(pngs, identity.photos, strict=True)
         ]
+
+    def consent_of(self, reference: str) -> Consent | None:
+        """The consent of the person that a reference such as ``@alice`` means; ``None`` for any other reference."""
+        name = name_in(reference)
+        return self.get(name).consent if name is not None else None
 
     def file(self, identity: Identity, photo: NamedPhoto) -> Path:
         return self._folder / identity.name / photo.image
