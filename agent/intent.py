@@ -22,8 +22,8 @@ from agent.requests import (
 from agent.serving.intake import read_photo
 from agent.settings import Settings
 from tools.artifacts import Artifacts
-
 from tools.errors import InputError
+
 
 @dataclass(frozen=True)
 class Intent:
@@ -53,15 +53,15 @@ class Intent:
         """The first is what similarity is measured against."""
         few_enough(photos)
         first, *more = photos
-        return JobRequest(
         if first.face_at and self.face is not None:
             raise InputError(f"Which face is meant was said when @{first.identity} was saved; leave it out.")
+        return JobRequest(
             photo=first.image,
             photo_name=first.name,
             more_photos=more,
-            face=self.face,
             identity=first.identity,
             face_at=first.face_at,
+            face=self.face,
             prompt=self.prompt,
             spatial_prompt=self.spatial_prompt,
             stop_after=self.stop_after,
@@ -72,7 +72,6 @@ class Intent:
         )
 
 
-def prepare(
 def _photos(reference: str, artifacts: Artifacts) -> list[Photo]:
     name, path = name_in(reference), Path(reference)
     if name is not None:
@@ -80,6 +79,7 @@ def _photos(reference: str, artifacts: Artifacts) -> list[Photo]:
     return [Photo(image=artifacts.put(read_photo(path.expanduser().absolute()), "png"), name=path.name)]
 
 
+def prepare(
     settings: Settings,
     *,
     prompt: str,
@@ -89,14 +89,14 @@ def _photos(reference: str, artifacts: Artifacts) -> list[Photo]:
     out: Path | None,
     face: int | None,
     spatial_prompt: str | None = None,
-    stop_after: str | None = None,
+    stop_after: StopAfter | None = None,
     saved_consent: Consent | None = None,
 ) -> Intent:
     """Check everything that can be checked without looking at the photo; raises ``InputError``.
 
     A ``seed`` of ``None`` is drawn for each request. With a ``spatial_prompt`` both prompts are used as they are.
-    """
     ``saved_consent`` is that of the named person who is meant; it holds where ``consent`` is left out.
+    """
     folder = out.expanduser().absolute() if out else None
     if folder:
         check_folder(folder)
