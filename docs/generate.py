@@ -1,4 +1,6 @@
-"""Writes what follows from the code: settings.md, cli.md, the modules in structure.md, the models, the graph."""
+"""Writes what follows from the code: settings.md, cli.md, the modules in structure.md, the models, the graph, and
+what the registry and the bundle are told of version and tools.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,18 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from agent.graph import mermaid
 from agent.needs import models_of
-from agent.settings import Recipe, Settings, preset_names, read_preset
+from agent.serving.engine import LateEngine
+from agent.serving.reach import Reach
+from agent.serving.server import build_server
+from agent.settings import Recipe, Settings, load_settings, preset_names, read_preset
 from tools.models.catalog import catalog, told_size
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +58,8 @@ def pages() -> dict[Path, str]:
         docs / "structure.md": _filled(docs / "structure.md", "modules", _modules()),
         docs / "models.md": _filled(docs / "models.md", "models", _models()),
         readme: _filled(readme, "graph", f"```mermaid\n{mermaid().strip()}\n```\n"),
+        ROOT / "server.json": _registry_entry(),
+        ROOT / "bundle" / "manifest.json": _manifest(),
     }
 
 
@@ -152,6 +162,29 @@ def _values(about: dict[str, Any]) -> str:
     low = kind.get("minimum", kind.get("exclusiveMinimum"))
     limits = "" if low is None else f" {'above' if 'exclusiveMinimum' in kind else 'from'} {low} to {kind['maximum']}"
     return word + limits + (", even" if kind.get("multipleOf") == 2 else "")
+
+
+def _registry_entry() -> str:
+    entry = json.loads((ROOT / "server.json").read_text())
+    entry["version"] = entry["packages"][0]["version"] = _version()
+    return _as_json(entry)
+
+
+def _manifest() -> str:
+    """The bundle's manifest with the tools as they are listed on standard input and output."""
+    manifest = json.loads((ROOT / "bundle" / "manifest.json").read_text())
+    tools = anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)
+    manifest["version"] = _version()
+    manifest["tools"] = [{"name": tool.name, "description": tool.title} for tool in tools]
+    return _as_json(manifest)
+
+
+def _version() -> str:
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+
+
+def _as_json(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def _preset(name: str) -> str:
