@@ -26,6 +26,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agent.animating import animate
 from agent.candidates import candidate_views
+from agent.consents import ConsentBook
 from agent.context import Context
 from agent.doctor import readiness
 from agent.errors import Busy, GateError, LeaseLost, UnknownJob
@@ -63,6 +64,7 @@ class JobEngine:
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.artifacts = Artifacts(home)
         self.store = JobStore(home / "jobs.sqlite")
+        self.consents = ConsentBook(home)
         self._pool = pool or LocalPool(home, settings.cancel_grace)
         self._device = FileLock(home / "device.lock")
         self._stopping = threading.Event()
@@ -111,6 +113,7 @@ class JobEngine:
                 f"The preset {recipe.preset} paints no first frame, so a job cannot stop after it; choose another."
             )
         self._expect_room(client)
+        request = self.consents.admit(request, client)
         job_id = secrets.token_urlsafe(12)
         self.store.add(
             job_id,
@@ -231,6 +234,7 @@ class JobEngine:
             self._runner.join(timeout=10)
         self._pool.close()
         self.store.close()
+        self.consents.close()
 
     def _announce(self) -> None:
         with self._changed:
@@ -305,6 +309,7 @@ class _Run:
 
     def _outcome(self) -> dict[str, Any]:
         try:
+            self.engine.consents.expect_standing(self.request)
             state = self._invoke()
         except Cancelled:
             if self.engine._stopping.is_set() and not self._cancel_asked():

@@ -36,6 +36,9 @@ class ConsentFacts(Part):
 
     basis: str = Field(description="self, written, licensed or synthetic")
     source: str = Field(description="who stated it, such as 'stated by the user' or 'asserted by client'")
+    scope: str = Field("this video", description="'this video', with its follow-ups, or 'any video' with the photo")
+    record: str | None = Field(None, description="id of the consent record, which holds the photo's hash too")
+    expires: AwareDatetime | None = Field(None, description="when the consent ends; null where no end was stated")
 
 
 class RequestFacts(Part):

@@ -152,7 +152,7 @@ def _request(context: Context) -> report.RequestFacts:
         identity=f"@{request.identity}" if request.identity else None,
         face=request.face,
         seed=request.seed,
-        consent=report.ConsentFacts(basis=request.consent.basis, source=request.consent.source),
+        consent=report.ConsentFacts(**request.consent.model_dump()),
         width=recipe.width,
         height=recipe.height,
         frames=recipe.frames,

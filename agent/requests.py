@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from agent.settings import ConsentBasis
 from tools.errors import InputError
@@ -24,15 +24,22 @@ LONGEST_PROMPT = 4000
 StopAfter = Literal["first_frame"]
 
 ConsentSource = Literal["stated by the user", "asserted by client", "standing setting"]
+ConsentScope = Literal["this video", "any video"]
 
 
 class Consent(BaseModel):
-    """On what basis the person's likeness is used, and who said so."""
+    """On what basis the person's likeness is used, and who said so.
+
+    ``scope`` is one video with its follow-ups, or any with that photo. ``record`` is where ``agent.consents`` keeps it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     basis: ConsentBasis
     source: ConsentSource
+    scope: ConsentScope = "this video"
+    record: str | None = None
+    expires: AwareDatetime | None = None
 
 
 class Photo(BaseModel):

@@ -57,6 +57,9 @@ WORKER_SIDE = {
 }
 """Modules outside backends that may import a heavy library; nothing in the agent reaches them (import-linter)."""
 
+OF_THE_AGENT = {"steadface.planner", "steadface.policy"}
+"""Entry points of what runs in the agent, not in a worker."""
+
 NAMES_SUCCESSORS = "agent.graph"
 WORDS_OF_SUCCESSION = frozenset(
     {
@@ -121,7 +124,7 @@ def test_contracts_of_import_linter_hold(capsys: pytest.CaptureFixture[str]) -> 
 def test_every_backend_of_the_project_is_kept_apart_from_the_others() -> None:
     groups = PROJECT["project"]["entry-points"]
     targets = {
-        target for group, entries in groups.items() if group != "steadface.planner" for target in entries.values()
+        target for group, entries in groups.items() if group not in OF_THE_AGENT for target in entries.values()
     }
     assert targets
     assert not {target for target in targets if not _in(target.split(":")[0], *BACKENDS)}
