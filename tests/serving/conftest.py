@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 import pytest
+from issuer import Issuer
 from mcp import Client, StdioServerParameters
 from PIL import Image
 
@@ -115,3 +116,10 @@ def ask(photo: Path) -> Callable[..., dict[str, Any]]:
         return {"reference": photo.name, "prompt": prompt, "consent": "synthetic", "seed": 7, **others}
 
     return arguments
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    """An OAuth issuer on loopback."""
+    with Issuer() as running:
+        yield running
