@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.commands.identity import identity
 from agent.commands.plainly import BAD_INPUT, FAILED, INTERRUPTED, say, told_plainly
 
 if TYPE_CHECKING:
@@ -37,14 +38,16 @@ app.add_typer(models, name="models")
 hyperlora = typer.Typer(help="HyperLoRA on its own.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(hyperlora, name="hyperlora")
 
+app.add_typer(identity, name="identity")
+
 
 @app.command()
 def generate(
     reference: Annotated[
         list[str],
         typer.Option(
-            help="Photo of the person: JPEG, PNG, WebP or HEIC. Give it again for more photos of them; similarity is "
-            "measured against the first."
+            help="Photo of the person: JPEG, PNG, WebP or HEIC; or @name of a saved person. Give it again for more "
+            "photos of them; similarity is measured against the first."
         ),
     ],
     prompt: Annotated[str, typer.Option(help="What the person does and where, in a sentence.")],

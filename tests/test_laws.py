@@ -76,6 +76,7 @@ WORDS_OF_SUCCESSION = frozenset(
 
 PRINTS = {
     "agent.cli": "results go to standard output",
+    "agent.commands.identity": "results go to standard output",
     "agent.commands.plainly": "one sentence of error to standard error",
     "agent.serving.http": "the address that the server listens on, on standard error",
     "agent.serving.serve": "a refusal to serve, on standard error, since standard output is the protocol's",
