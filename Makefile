@@ -28,7 +28,7 @@ test: check peers ## the whole suite
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2
 
 conformance: env peers ## the MCP server held against the official suite, the Inspector and the SDK's client, as a table
-	$(BIN)/pytest tests/peers
+	$(BIN)/pytest tests/peers tests/serving/test_eras.py
 
 # Without npm the tests that need these packages are skipped, each with its reason; in CI that fails.
 peers:

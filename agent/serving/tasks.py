@@ -65,14 +65,13 @@ class TaskUpdateParams(TaskParams):
 
 
 class Tasks(Extension):
-    """Answers the calls of ``tools`` with a task at once, where the client declares the extension."""
+    """Answers the calls of ``TOOLS`` with a task at once, where the client declares the extension."""
 
     identifier = TASKS
 
-    def __init__(self, engine: LateEngine, reach: Reach, tools: frozenset[str] = TOOLS) -> None:
+    def __init__(self, engine: LateEngine, reach: Reach) -> None:
         self._engine = engine
         self._reach = reach
-        self._tools = tools
 
     def methods(self) -> Sequence[MethodBinding]:
         return [
@@ -84,7 +83,7 @@ class Tasks(Extension):
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
-        if params.name not in self._tools or not _declares_tasks(ctx):
+        if params.name not in TOOLS or not _declares_tasks(ctx):
             return await call_next(ctx)
         params.arguments = {**(params.arguments or {}), "wait_seconds": 0}
         answer = await call_next(ctx)

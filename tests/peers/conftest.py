@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from PIL import Image
+
+HERE = Path(__file__).parent
+PACKAGES = HERE / "node_modules"
+SERVERS = {
+    "steadface": [sys.executable, "-m", "server", "serve", "--http", "--port", "0"],
+    "fixture": [sys.executable, str(HERE / "fixture_server.py")],
+}
+
+Start = Callable[[str], str]
+Peer = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def photo(instant: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A photo in the folder that servers work in."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (320, 240), "tan").save(path)
+    return path
+
+
+@pytest.fixture
+def start(photo: Path, tmp_path: Path) -> Iterator[Start]:
+    """Start servers on free ports, by their name; the address comes back, and they end with the test."""
+    with ExitStack() as running:
+        yield lambda name: running.enter_context(_served(SERVERS[name], tmp_path / f"{name}.log"))
+
+
+@contextmanager
+def _served(command: list[str], log: Path) -> Iterator[str]:
+    """What the server says goes into a file: a pipe that nobody empties would stop it in the end."""
+    with log.open("w") as said:
+        process = subprocess.Popen(command, stderr=said, stdout=said, stdin=subprocess.DEVNULL)
+    try:
+        while "listens on" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
+        line = next(line for line in log.read_text().splitlines() if "listens on" in line)
+        yield line.split()[-1]
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Node 22.19 or newer: the one that was installed beside the peers, else this machine's own."""
+    if not PACKAGES.is_dir():
+        pytest.skip("the peers are not installed: make peers does that, and needs npm")
+    found = [*map(str, PACKAGES.glob("node-*/bin/node")), shutil.which("node")]
+    for path in filter(None, found):
+        version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip()
+        if tuple(map(int, version.lstrip("v").split(".")[:2])) >= (22, 19):
+            return path
+    pytest.skip("the peers need Node 22.19 or newer")
+
+
+@pytest.fixture
+def peer(node: str, tmp_path: Path) -> Peer:
+    """Run a script of a peer's package, with arguments, in the test's own folder."""
+
+    def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [node, str(PACKAGES / "@modelcontextprotocol" / script), *arguments]
+        environment = {**os.environ, "NO_COLOR": "1"}
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=55)
+
+    return run
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What ran against the peers, as a table that people read."""
+    told = [
+        str(value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == "conformance"
+    ]
+    if told:
+        terminalreporter.section("conformance")
+        terminalreporter.write_line("\n".join(told))
