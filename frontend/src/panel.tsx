@@ -1,0 +1,90 @@
+import { Candidates } from "./candidates";
+import type { Carrier } from "./carrier";
+import { Details } from "./details";
+import { Evidence } from "./evidence";
+import { Film } from "./film";
+import { useDeed, useNews } from "./hooks";
+import type { VideoJob } from "./job";
+import { Progress } from "./progress";
+import { Refine } from "./refine";
+
+interface PanelProps {
+  job: VideoJob;
+  carrier: Carrier;
+  /** News of this job, or another job to show in its place. */
+  show(job: VideoJob): void;
+}
+
+/** All of one job: the video first, the evidence beside it, then what can be done with it. */
+export function Panel({ job, carrier, show }: PanelProps) {
+  const { busy, fault, run } = useDeed();
+  const silence = useNews(carrier, job, show);
+  const open = (id: string): void => run(async () => show(await carrier.job(id)));
+  const made = job.result ?? job.first_frames;
+  return (
+    <article class="panel">
+      <Heading job={job} open={open} />
+      <Progress
+        job={job}
+        fault={silence}
+        busy={busy}
+        cancel={() => run(async () => show(await carrier.cancel(job.job_id)))}
+      />
+      {fault && <p class="fault" role="alert">{fault}</p>}
+      {job.error && <p class="box weak" role="alert">{job.error.message}</p>}
+      <div class="watch">
+        <Film job={job} carrier={carrier} />
+        {made && (
+          <div>
+            {job.result && <Evidence result={job.result} />}
+            <Warnings warnings={made.warnings} />
+          </div>
+        )}
+      </div>
+      <Candidates
+        job={job}
+        carrier={carrier}
+        busy={busy}
+        animate={(number) => run(async () => show(await carrier.animate(job.job_id, number)))}
+      />
+      <Refine key={job.job_id} job={job} carrier={carrier} show={show} />
+      {(made || job.candidates.length > 0) && <Details job={job} carrier={carrier} />}
+    </article>
+  );
+}
+
+function Warnings({ warnings }: { warnings: readonly string[] }) {
+  if (warnings.length === 0) return null;
+  return (
+    <ul class="box weak" aria-label="Warnings">
+      {warnings.map((warning) => <li key={warning}>{warning}</li>)}
+    </ul>
+  );
+}
+
+function Heading({ job, open }: { job: VideoJob; open(id: string): void }) {
+  return (
+    <header>
+      <p class="row tags">
+        <span class={`chip ${TONES[job.status]}`}>{job.status}</span>
+        {(job.result ?? job.first_frames)?.sketch && <span class="chip note">preview: a sketch</span>}
+        {job.parent && <Other id={job.parent} open={open}>Back to the video before</Other>}
+        {job.siblings.map((id, place) => (
+          <Other key={id} id={id} open={open}>Other version {place + 1}</Other>
+        ))}
+      </p>
+      <h1 class={job.prompt.length > 140 ? "long" : ""}>{job.prompt}</h1>
+      {job.understood && <p class="understood">{job.understood}</p>}
+    </header>
+  );
+}
+
+const TONES = { queued: "note", running: "note", completed: "good", failed: "weak", cancelled: "weak" };
+
+function Other({ id, open, children }: { id: string; open(id: string): void; children: preact.ComponentChildren }) {
+  return (
+    <button type="button" class="link" onClick={() => open(id)}>
+      {children}
+    </button>
+  );
+}
