@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from hashlib import sha256
@@ -124,11 +124,10 @@ class Identities:
     def file(self, identity: Identity, photo: NamedPhoto) -> Path:
         return self._folder / identity.name / photo.image
 
-    def save(self, identity: Identity, before: Identity | None, pngs: Mapping[ArtifactId, bytes]) -> None:
-        """Keep a person; ``before`` is what was known of them when ``identity`` was made from it.
+    def save(self, identity: Identity, before: Identity | None, artifacts: Artifacts) -> None:
+        """Keep a person, with copies of the photos; ``before`` is what was known when ``identity`` was made from it.
 
-        ``pngs`` holds the photos that ``before`` does not have. Raises ``InputError`` where somebody else has changed
-        the person meanwhile.
+        Raises ``InputError`` where somebody else has changed the person meanwhile.
         """
         with self._changing():
             if self.find(identity.name) != before:
@@ -136,8 +135,8 @@ class Identities:
                     f"@{identity.name} was changed by somebody else meanwhile; look at it, and save again."
                 )
             for photo in identity.photos:
-                if photo.image in pngs:
-                    write_whole(self.file(identity, photo), pngs[photo.image], self._home)
+                if not self.file(identity, photo).exists():
+                    write_whole(self.file(identity, photo), artifacts.read(photo.image), self._home)
             write_whole(self._person(identity.name), identity.model_dump_json(indent=2).encode(), self._home)
 
     def forget(self, name: str) -> Identity:

@@ -32,7 +32,7 @@ class _Seen:
 def save_person(
     identities: Identities,
     name: str,
-    given: Sequence[tuple[bytes, str]],
+    given: Sequence[Photo],
     face: int | None,
     consent: Consent | None,
     recipe: Recipe,
@@ -41,10 +41,9 @@ def save_person(
 ) -> Identity:
     """Look at the photos and keep the person; to one who is known, the photos are added.
 
-    ``given`` are PNG bytes, each with its name; ``face`` says who is meant on the first, where it shows several.
-    ``consent`` may be left out for a person who is known. ``ask`` gives what runs operations, as that of ``JobEngine``
-    does. Raises ``InputError`` for a photo that cannot work and for
-    one of somebody else, with its name.
+    ``face`` says who is meant on the first of ``given``, where it shows several. ``consent`` may be left out for a
+    person who is known. ``ask`` gives what runs operations, as that of ``JobEngine`` does. Raises ``InputError`` for a
+    photo that cannot work and for one of somebody else, with its name.
     """
     before = identities.find(name)
     consent = consent or (before.consent if before else None)
@@ -52,11 +51,11 @@ def save_person(
         raise InputError(f"@{checked_name(name)} is new; say on what basis their likeness is used.")
     if before and face is not None:
         raise InputError(f"@{before.name} is known, so their face is found by its likeness; leave out which it is.")
-    new = {artifacts.put(png, "png"): (png, told) for png, told in given}
     known = identities.photos_of(before.name, artifacts) if before else []
+    photos = {photo.image: photo for photo in [*given, *known]}
     purpose = f"saving-{token_hex(8)}"
     try:
-        seen = _look([*known, *_unknown(new, before)], face, recipe, ask(purpose))
+        seen = _look([*known, *(photo for photo in photos.values() if photo not in known)], face, recipe, ask(purpose))
     finally:
         artifacts.drop_job(purpose)
     identity = Identity(
@@ -67,7 +66,7 @@ def save_person(
         created=before.created if before else datetime.now(UTC),
         cut_outs=sorted(seen.cut_outs.union(before.cut_outs if before else ())),
     )
-    identities.save(identity, before, {image: png for image, (png, _) in new.items()})
+    identities.save(identity, before, artifacts)
     return identity
 
 
@@ -87,11 +86,6 @@ def forget_person(
         for cut_out in identity.cut_outs:
             artifacts.drop(cut_out)
     return identity, sorted(jobs.values(), key=lambda row: -row.place)
-
-
-def _unknown(given: dict[ArtifactId, tuple[bytes, str]], before: Identity | None) -> list[Photo]:
-    known = {photo.image for photo in before.photos} if before else set()
-    return [Photo(image=image, name=name) for image, (_, name) in given.items() if image not in known]
 
 
 def _look(photos: list[Photo], face: int | None, recipe: Recipe, call: Caller) -> _Seen:

@@ -38,7 +38,7 @@ def add_identity(
         from agent.jobless import caller
         from agent.people import save_person
         from agent.progress import step_bar
-        from agent.requests import checked_consent
+        from agent.requests import Photo, checked_consent
         from agent.serving.intake import read_photo
         from agent.settings import load_settings
         from tools.artifacts import Artifacts
@@ -48,12 +48,13 @@ def add_identity(
         people = Identities(settings.home)
         known = people.find(name) is not None
         basis = None if known and consent is None else checked_consent(consent, settings.consent, "stated by the user")
-        given = [(read_photo(photo.expanduser().absolute()), photo.name) for photo in photos]
+        artifacts = Artifacts(settings.home)
+        pngs = [read_photo(photo.expanduser().absolute()) for photo in photos]
+        given = [Photo(image=artifacts.put(png, "png"), name=path.name) for png, path in zip(pngs, photos, strict=True)]
         pool = LocalPool(settings.home, settings.cancel_grace)
         try:
             with step_bar() as observe:
                 ask = partial(caller, pool, observe=observe)
-                artifacts = Artifacts(settings.home)
                 saved = save_person(people, name, given, face, basis, settings.recipe(), artifacts, ask)
         finally:
             pool.close()

@@ -14,7 +14,7 @@ import pytest
 from agent.identities import Identities, Identity, checked_name, name_in
 from agent.jobless import caller
 from agent.people import forget_person, save_person
-from agent.requests import Consent
+from agent.requests import Consent, Photo
 from agent.serving.intake import read_photo
 from agent.settings import load_settings
 from agent.store import JobStore
@@ -45,8 +45,9 @@ def save(people: Identities, pool: LocalPool, home: Path) -> Save:
     """Save a person from pictures of the instant backends, or from photos by their path."""
 
     def run(name: str, photos: Sequence[tuple[bytes, str]], face: int | None = None, consent: Consent | None = CONSENT):
-        recipe = load_settings().recipe()
-        return save_person(people, name, photos, face, consent, recipe, Artifacts(home), partial(caller, pool))
+        recipe, artifacts = load_settings().recipe(), Artifacts(home)
+        given = [Photo(image=artifacts.put(png, "png"), name=told) for png, told in photos]
+        return save_person(people, name, given, face, consent, recipe, artifacts, partial(caller, pool))
 
     return run
 
@@ -188,42 +189,39 @@ def test_what_a_killed_process_left_goes_with_the_next_change(people, save, shot
     assert sorted(path.name for path in folder.iterdir()) == [".lock", "bob"]
 
 
-def test_a_change_by_somebody_else_meanwhile_is_not_overwritten(people, save, shot):
+def test_a_change_by_somebody_else_meanwhile_is_not_overwritten(people, save, shot, home):
     old = save("alice", [shot("one.png")])
     save("alice", [shot("two.png", shade=30)], consent=None)
     with pytest.raises(InputError, match="changed by somebody else"):
-        people.save(old, old, {})
+        people.save(old, old, Artifacts(home))
     assert len(people.get("alice").photos) == 2
 
 
 def test_people_of_a_client_are_nobody_elses(people, save, shot, home):
     saved = save("alice", [shot("one.png")])
-    png = people.file(saved, saved.photos[0]).read_bytes()
     hers, his = Identities(home, "issuer her"), Identities(home, "issuer his")
-    hers.save(saved.model_copy(update={"consent": Consent(basis="self", source="asserted by client")}), None,
-              {saved.photos[0].image: png})  # fmt: skip
+    consent = Consent(basis="self", source="asserted by client")
+    hers.save(saved.model_copy(update={"consent": consent}), None, Artifacts(home))
     assert his.all() == []
     assert hers.get("alice").consent.basis == "self"
     hers.forget("alice")
     assert people.get("alice") == saved
 
 
-def _save_often(home: str, name: str, identity: str, image: str, png: bytes) -> None:
+def _save_often(home: str, name: str, identity: str) -> None:
     people = Identities(Path(home))
     person = Identity.model_validate_json(identity).model_copy(update={"name": name})
     for _ in range(5):
-        people.save(person, None, {image: png})
+        people.save(person, None, Artifacts(Path(home)))
         people.forget(name)
-    people.save(person, None, {image: png})
+    people.save(person, None, Artifacts(Path(home)))
 
 
 def test_two_processes_change_people_at_once(people, save, shot, home):
     saved = save("alice", [shot("one.png")])
-    png = people.file(saved, saved.photos[0]).read_bytes()
     spawn = multiprocessing.get_context("spawn")
     processes = [
-        spawn.Process(target=_save_often, args=(str(home), name, saved.model_dump_json(), saved.photos[0].image, png))
-        for name in ("bob", "carol")
+        spawn.Process(target=_save_often, args=(str(home), name, saved.model_dump_json())) for name in ("bob", "carol")
     ]
     for process in processes:
         process.start()
