@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -12,14 +12,19 @@ from typing import cast
 
 import av
 import numpy as np
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tools.contracts import Frames, RGBAImage, RGBImage, Size
-from tools.errors import BackendError
+from tools.errors import BackendError, InputError
+
+
+class CutShortError(BackendError):
+    """A video has fewer frames than it should."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +102,27 @@ def encode_mp4(frames: Frames, fps: int, path: Path, title: str, comment: str) -
         return _encode(frames, fps, container, _DELIVERED)
 
 
-def read_clip(path: Path) -> Iterator[RGBImage]:
-    """The frames of a video file, one at a time."""
-    with av.open(path) as container:
+def encode_proxy(source: Path, path: Path, longest: int, crf: int) -> None:
+    """Write an mp4 again as a smaller one: ``longest`` pixels at the most, H.264's ``crf`` (18 is what people get).
+
+    It keeps title, comment and every frame. The same file gives the same bytes.
+    """
+    facts = clip_facts(source)
+    scale = min(1.0, longest / max(facts.size.width, facts.size.height))
+    size = Size(_even(facts.size.width * scale), _even(facts.size.height * scale))
+    form = replace(_DELIVERED, codec_options={**_DELIVERED.codec_options, "crf": str(crf), "preset": "veryfast"})
+    with _opened(source) as told, _output(path, form) as container:
+        container.metadata.update({key: told.metadata[key] for key in ("title", "comment") if key in told.metadata})
+        _encode(read_clip(source, size), round(facts.fps) or 1, container, form)
+
+
+def read_clip(path: Path, size: Size | None = None) -> Iterator[RGBImage]:
+    """The frames of a video file, one at a time; ``size`` scales them."""
+    with _opened(path) as container:
         container.streams.video[0].thread_type = "AUTO"
         for frame in container.decode(video=0):
-            yield cast(RGBImage, frame.to_ndarray(format="rgb24"))
+            scaled = frame.reformat(size.width, size.height, interpolation="AREA") if size else frame
+            yield cast(RGBImage, scaled.to_ndarray(format="rgb24"))
 
 
 def read_frames(path: Path, indices: Sequence[int]) -> list[RGBImage]:
@@ -115,17 +135,36 @@ def read_frames(path: Path, indices: Sequence[int]) -> list[RGBImage]:
         if len(found) == len(wanted):
             break
     if missing := wanted - found.keys():
-        raise BackendError(f"The video ends before frame {min(missing)}.")
+        raise CutShortError(f"The video ends before frame {min(missing)}.")
     return [found[index] for index in indices]
 
 
 def clip_facts(path: Path) -> ClipFacts:
     """Size, frames, rate and duration, without decoding a frame."""
-    with av.open(path) as container:
+    with _opened(path) as container:
         stream = container.streams.video[0]
         frames = sum(1 for packet in container.demux(stream) if packet.size)
         seconds = (container.duration or 0) / av.time_base
         return ClipFacts(Size(stream.width, stream.height), frames, float(stream.average_rate or 0), seconds)
+
+
+def _even(pixels: float) -> int:
+    """As H.264 with yuv420p wants it."""
+    return max(2, 2 * round(pixels / 2))
+
+
+@contextmanager
+def video_of_others() -> Iterator[None]:
+    """Say in one sentence that a file which somebody gave is no video."""
+    try:
+        yield
+    except (FFmpegError, IndexError, CutShortError):
+        raise InputError("The file is no video that can be read, or is cut short; give an mp4.") from None
+
+
+def _opened(path: Path) -> InputContainer:
+    """The file as what its name says, never as what FFmpeg guesses: a playlist would have it read other files."""
+    return av.open(path, format={".mp4": "mp4", ".mkv": "matroska"}.get(path.suffix))
 
 
 @contextmanager
@@ -150,7 +189,7 @@ def _encode(frames: Frames, fps: int, container: OutputContainer, form: _Format)
             av.VideoFrame.from_ndarray(image, format="rgb24"),
             format=form.pixels,
             dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG if form is _DELIVERED else ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG if form.pixels == "yuv420p" else ColorRange.JPEG,
         )
         frame.pts, frame.time_base = count, Fraction(1, fps)
         container.mux(stream.encode(frame))
@@ -168,7 +207,7 @@ def _stream(container: OutputContainer, form: _Format, fps: int, image: RGBImage
     stream.time_base = Fraction(1, fps)
     context = stream.codec_context
     context.thread_count = _ENCODER_THREADS
-    if form is _DELIVERED:
+    if form.pixels == "yuv420p":
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
         context.colorspace = Colorspace.ITU709

@@ -248,6 +248,44 @@ class ScoreVideo(Request):
     comment: str
 
 
+class ScoreFileReply(Message):
+    fps: float
+    seconds: float
+    score: VideoScore
+    recogniser: RecogniserFacts
+
+
+class ScoreFile(Request):
+    """Score ``samples`` frames, evenly spread, of a video file of whatever kind and origin.
+
+    Raises ``InputError`` where it is none that can be read, or longer than ``longest`` seconds.
+    """
+
+    operation: ClassVar[str] = "score_file"
+    queue: ClassVar[Queue] = "quick"
+    reply: ClassVar[type[Message]] = ScoreFileReply
+
+    reference: ReferencePhoto
+    video: ArtifactId
+    samples: int
+    longest: float
+
+
+class ShrinkReply(Message):
+    video: ArtifactId
+
+
+class ShrinkVideo(Request):
+    """The mp4 as a smaller one of at most ``most_bytes``: first coarser, then smaller in its pixels too."""
+
+    operation: ClassVar[str] = "shrink_video"
+    queue: ClassVar[Queue] = "quick"
+    reply: ClassVar[type[Message]] = ShrinkReply
+
+    video: ArtifactId
+    most_bytes: int
+
+
 class WindowFit(Message):
     """How a regenerated window sits in its clip: grey levels as in ``WholeClip``, motion in pixels a frame.
 

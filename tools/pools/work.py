@@ -38,6 +38,12 @@ from tools.pools.clock import Clock
 SHEET_BYTES = 300_000
 SHEET_TILES = 9
 
+LARGEST_SIDE = 4096
+"""Pixels of a video that comes from outside."""
+
+PROXIES = ((960, 26), (640, 28), (640, 34), (480, 36), (320, 38), (160, 42))
+"""Longest side in pixels and H.264's crf of smaller copies of a video, tried in turn."""
+
 AT_ONCE = 8
 """Frames whose faces are embedded together: enough for a recogniser on a GPU, few enough to tell of progress."""
 
@@ -186,12 +192,7 @@ def score_video(request: calls.ScoreVideo, bench: Bench) -> calls.ScoreVideoRepl
         facts = media.clip_facts(path)
         file = bench.artifacts.put_file(path, "mp4")
     indices = sample_frames(facts.frames, request.samples)
-    frames = iter(media.read_frames(bench.artifacts.path(file), indices))
-    points: list[calls.FramePoint] = []
-    while images := list(islice(frames, AT_ONCE)):
-        bench.report(len(points) + 1, request.samples + 1, "comparing faces")
-        for image, faces in zip(images, analyzer.analyze(images), strict=True):
-            points.append(_point(indices[len(points)], _score(image, faces, reference, analyzer)))
+    points = _points(bench.artifacts.path(file), indices, reference, analyzer, bench)
     return calls.ScoreVideoReply(
         video=file,
         bytes=bench.artifacts.path(file).stat().st_size,
@@ -199,6 +200,50 @@ def score_video(request: calls.ScoreVideo, bench: Bench) -> calls.ScoreVideoRepl
         score=summarise(points),
         whole=_whole_clip(request, bench.artifacts.path(file), bench),
     )
+
+
+def score_file(request: calls.ScoreFile, bench: Bench) -> calls.ScoreFileReply:
+    analyzer = bench.backend("faces", request.reference.faces)
+    reference = _reference(request.reference, bench)
+    video = bench.artifacts.path(request.video)
+    with media.video_of_others():
+        facts = media.clip_facts(video)
+        seconds = facts.frames / facts.fps if facts.fps else facts.seconds
+        if seconds > request.longest or max(facts.size.width, facts.size.height) > LARGEST_SIDE:
+            raise InputError(
+                f"The video plays {seconds:.0f} s at {facts.size.width}x{facts.size.height}; give one of at most "
+                f"{request.longest:.0f} s and {LARGEST_SIDE} pixels a side."
+            )
+        points = _points(video, sample_frames(facts.frames, request.samples), reference, analyzer, bench)
+    return calls.ScoreFileReply(
+        fps=facts.fps,
+        seconds=seconds,
+        score=summarise(points),
+        recogniser=calls.RecogniserFacts(name=analyzer.name, thresholds=analyzer.thresholds),
+    )
+
+
+def _points(
+    video: Path, indices: Sequence[int], reference: Reference, analyzer: FaceAnalyzer, bench: Bench
+) -> list[calls.FramePoint]:
+    images = iter(media.read_frames(video, indices))
+    points: list[calls.FramePoint] = []
+    while batch := list(islice(images, AT_ONCE)):
+        bench.report(len(points) + 1, len(indices) + 1, "comparing faces")
+        for image, faces in zip(batch, analyzer.analyze(batch), strict=True):
+            points.append(_point(indices[len(points)], _score(image, faces, reference, analyzer)))
+    return points
+
+
+def shrink_video(request: calls.ShrinkVideo, bench: Bench) -> calls.ShrinkReply:
+    source = bench.artifacts.path(request.video)
+    for step, (longest, crf) in enumerate(PROXIES):
+        bench.report(step, len(PROXIES), "making a smaller copy")
+        with bench.artifacts.new_file("mp4") as path:
+            media.encode_proxy(source, path, longest, crf)
+            if path.stat().st_size <= request.most_bytes:
+                return calls.ShrinkReply(video=bench.artifacts.put_file(path, "mp4"))
+    raise InputError(f"The video cannot be made as small as {request.most_bytes / 1e6:.1f} MB; open the file itself.")
 
 
 def _point(frame: int, score: calls.ImageScore) -> calls.FramePoint:
@@ -310,6 +355,8 @@ OPERATIONS: Mapping[str, Operation] = {
         score_images,
         animate,
         score_video,
+        score_file,
+        shrink_video,
         repair_window,
         encode_identity,
         make_contact_sheet,
