@@ -14,7 +14,10 @@ from tools.errors import InputError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".bmp", ".tif", ".tiff", ".gif"})
 
-_TILE, _COLUMNS, _LABEL = 240, 4, 26
+THUMBNAIL = 232
+"""Pixels of its longer side."""
+
+_TILE, _COLUMNS, _LABEL = THUMBNAIL + 8, 4, 26
 _PAPER, _INK = "#f7f5f0", "#1d1b18"
 
 
@@ -47,21 +50,25 @@ def photos_in(folder: Path, limit: int) -> list[Listed]:
 
 def sheet_of(photos: Sequence[Listed]) -> str | None:
     """A JPEG of their thumbnails, numbered as they are listed, in base64; ``None`` where there is nothing to see."""
+    return labelled_sheet([(str(number), photo.thumbnail) for number, photo in enumerate(photos, 1) if photo.thumbnail])
+
+
+def labelled_sheet(tiles: Sequence[tuple[str, bytes]]) -> str | None:
+    """A JPEG of pictures, each at most ``THUMBNAIL`` pixels long, over its label; in base64, ``None`` for no tiles."""
     from PIL import Image, ImageDraw, ImageFont
 
-    shown = [(number, photo.thumbnail) for number, photo in enumerate(photos, 1) if photo.thumbnail]
-    if not shown:
+    if not tiles:
         return None
-    columns = min(_COLUMNS, len(shown))
-    rows = -(-len(shown) // columns)
+    columns = min(_COLUMNS, len(tiles))
+    rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (columns * _TILE, rows * (_TILE + _LABEL)), _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
-    for place, (number, thumbnail) in enumerate(shown):
+    for place, (label, thumbnail) in enumerate(tiles):
         row, column = divmod(place, columns)
         left, top = column * _TILE, row * (_TILE + _LABEL)
         with Image.open(BytesIO(thumbnail)) as tile:
             sheet.paste(tile, (left + (_TILE - tile.width) // 2, top + (_TILE - tile.height) // 2))
-        draw.text((left + _TILE / 2, top + _TILE + _LABEL / 2), str(number), _INK, font, anchor="mm")
+        draw.text((left + _TILE / 2, top + _TILE + _LABEL / 2), label, _INK, font, anchor="mm")
     out = BytesIO()
     sheet.save(out, "JPEG", quality=80)
     return b64encode(out.getvalue()).decode()
@@ -69,7 +76,7 @@ def sheet_of(photos: Sequence[Listed]) -> str | None:
 
 def _listed(file: Path) -> Listed:
     try:
-        return Listed(file, open_photo(file.read_bytes(), file.name, _TILE - 8))
+        return Listed(file, open_photo(file.read_bytes(), file.name, THUMBNAIL))
     except InputError as error:
         return Listed(file, fault=str(error))
     except OSError as error:
