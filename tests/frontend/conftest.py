@@ -88,7 +88,10 @@ def site() -> Iterator[Site]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    class Patient(ThreadingHTTPServer):
+        request_queue_size = 64  # a page asks for all its pictures at once
+
+    server = Patient(("127.0.0.1", 0), Answering)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     known.url = f"http://127.0.0.1:{server.server_port}"
@@ -191,6 +194,60 @@ class Host:
 @pytest.fixture
 def host(visit: Visit, site: Site) -> Host:
     return Host(visit, site)
+
+
+GALLERY_CSP = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; media-src 'self'; connect-src 'self'"
+)
+
+
+class Gallery:
+    """The gallery on a server of the test's own."""
+
+    def __init__(self, visit: Visit, site: Site) -> None:
+        self.visit = visit
+        self.site = site
+
+    def open(self, place: str = "") -> Page:
+        html = (APP / "gallery.html").read_bytes()
+        self.site.file("/", html, "text/html; charset=utf-8", **{"Content-Security-Policy": GALLERY_CSP})
+        self.visit.page.goto(f"{self.site.url}/{place}")
+        return self.visit.page
+
+    def expects(self, status: str) -> None:
+        """The browser complains of answers with this status, and of nothing else."""
+        self.visit.problems[:] = [problem for problem in self.visit.problems if status not in problem]
+
+
+@pytest.fixture
+def gallery(visit: Visit, site: Site, clip: bytes) -> Gallery:
+    for name in ("one", "two", "next"):
+        site.file(f"/jobs/{name}/video.mp4", clip, "video/mp4")
+        site.file(f"/jobs/{name}/contact_sheet.jpg", painted(180, (900, 300)), "image/jpeg")
+        for number in range(1, 5):
+            site.file(f"/jobs/{name}/candidates/{number}.jpg", painted(40 * number), "image/jpeg")
+    return Gallery(visit, site)
+
+
+@pytest.fixture
+def nameless() -> Callable[[Page | Frame], list[Json]]:
+    """The controls and pictures of a page that a screen reader could not name."""
+
+    def found(page: Page | Frame) -> list[Json]:
+        context = page.page.context if isinstance(page, Frame) else page.context
+        nodes = context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+        controls = [node for node in nodes if not node["ignored"] and node["role"]["value"] in CONTROLS]
+        assert controls
+        return [node for node in controls if not node["name"]["value"].strip()]
+
+    return found
+
+
+CONTROLS = frozenset(
+    {"button", "link", "textbox", "searchbox", "combobox", "slider", "radio", "checkbox", "progressbar",
+     "ProgressIndicator", "img", "image", "Video"}
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
