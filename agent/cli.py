@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.commands.consent import consent as consents
+from agent.commands.consent import stated_consent
 from agent.commands.identity import identity
 from agent.commands.plainly import BAD_INPUT, FAILED, INTERRUPTED, say, told_plainly
 
@@ -39,6 +41,7 @@ hyperlora = typer.Typer(help="HyperLoRA on its own.", no_args_is_help=True, rich
 app.add_typer(hyperlora, name="hyperlora")
 
 app.add_typer(identity, name="identity")
+app.add_typer(consents, name="consent")
 
 
 @app.command()
@@ -55,6 +58,7 @@ def generate(
         str | None,
         typer.Option(help="Basis for using this likeness: self, written, licensed or synthetic."),
     ] = None,
+    remember: Annotated[bool, typer.Option("--remember", help="Remember the consent for any video of it.")] = False,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**32 - 1, help="Same seed, same video; drawn when left out.")
     ] = None,
@@ -74,7 +78,6 @@ def generate(
 ) -> None:
     """Make a video of the person in a photo."""
     with told_plainly():
-        from agent.identities import Identities
         from agent.intent import prepare
         from agent.logs import log_to_file
         from agent.settings import load_settings
@@ -84,12 +87,12 @@ def generate(
         asked = prepare(
             settings,
             prompt=prompt,
-            consent=consent,
+            consent=None,
             source="stated by the user",
             seed=seed,
             out=out,
             face=face,
-            saved_consent=Identities(settings.home).consent_of(reference[0]),
+            saved_consent=stated_consent(settings, reference[0], consent, remember),
         )
         request = asked.with_photos(Artifacts(settings.home), reference)
         log_to_file(settings.home)

@@ -273,18 +273,24 @@ def consent_under(record: ConsentRecord) -> Consent:
     return Consent(basis=record.basis, source=record.source, scope=record.scope, record=record.id, expires=expires)
 
 
-def remembered_consent(home: Path, reference: str, client: str | None = None) -> Consent | None:
-    """The consent that the client remembered of a photo, where it still holds.
+@dataclass(frozen=True)
+class Known:
+    """What is on record for a photo: the consent that stands, or else a sentence that says why none does."""
 
-    Raises ``InputError`` where it was remembered and its time is over. Leaves no file behind where there is none.
-    """
+    consent: Consent | None
+    note: str | None
+
+
+def known_consent(home: Path, reference: str, client: str | None = None) -> Known:
+    """What the client remembered of a photo. Leaves no file behind where nothing was ever recorded."""
     if not (home / FILE).exists():
-        return None
+        return Known(None, None)
     with closing(ConsentBook(home)) as book:
-        standing, lapsed = book.standing(reference, client), book.lapsed(reference, client)
-    if lapsed:
-        raise InputError(_ended(lapsed))
-    return consent_under(standing) if standing else None
+        standing = book.standing(reference, client)
+        if standing:
+            return Known(consent_under(standing), None)
+        withdrawal, lapsed = book.withdrawn(reference), book.lapsed(reference, client)
+    return Known(None, _withdrawn(withdrawal) if withdrawal else _ended(lapsed) if lapsed else None)
 
 
 def moment(seconds: float) -> datetime:

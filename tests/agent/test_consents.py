@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from agent.consents import ConsentBook, remembered_consent
+from agent.consents import ConsentBook, Known, known_consent
 from agent.intent import prepare
 from agent.jobs import JobEngine
 from agent.requests import Consent, JobRequest, Photo
@@ -94,12 +95,13 @@ def test_what_one_client_remembered_is_nobody_elses(book: ConsentBook) -> None:
 
 def test_an_ended_consent_counts_as_missing_and_says_so(book: ConsentBook, tmp_path: Path) -> None:
     record = remember(book, expires=LATER)
-    assert remembered_consent(tmp_path, PHOTO) is not None
+    assert known_consent(tmp_path, PHOTO).consent is not None
     followed = book.admit(asked(RENEWED.model_copy(update={"basis": "written"})), None)
     book.expire(record, time.time() - 1)
     assert book.standing(PHOTO) is None
-    with pytest.raises(InputError, match=r"^The consent for Ada ended on .*; ask the person again"):
-        remembered_consent(tmp_path, PHOTO)
+    known = known_consent(tmp_path, PHOTO)
+    assert known.consent is None
+    assert re.match(r"The consent for Ada ended on .*; ask the person again", known.note or "")
     with pytest.raises(InputError, match="ended"):
         book.admit(followed, None)
 
@@ -145,7 +147,7 @@ def test_a_withdrawn_photo_blocks_jobs_that_use_it_beside_another(book: ConsentB
 
 
 def test_looking_for_what_was_remembered_leaves_nothing_behind(tmp_path: Path) -> None:
-    assert remembered_consent(tmp_path / "home", PHOTO) is None
+    assert known_consent(tmp_path / "home", PHOTO) == Known(None, None)
     assert not (tmp_path / "home").exists()
 
 
