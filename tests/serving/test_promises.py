@@ -1,0 +1,60 @@
+"""What a client may rely on while jobs take their time: news, one queue for all its servers, a list that lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psutil
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+Ask = Callable[..., dict[str, Any]]
+
+
+async def test_news_names_the_stage_the_attempt_and_how_near_it_came(local: Any, ask: Ask) -> None:
+    news: list[str] = []
+
+    async def progress(value: float, total: float | None, message: str | None) -> None:
+        news.append(message or "")
+
+    prompt = "similarity=0.3 then similarity=0.9 paint=1.5 video=1.5"
+    async with local.open() as client:
+        await client.call_tool("generate_identity_video", ask(prompt), progress_callback=progress)
+    assert "Taking the photo in" in news
+    assert any("attempt 3 of 3 (best similarity 0.30 so far" in line for line in news)
+    assert any(line.startswith("Animating") for line in news)
+
+
+async def test_the_list_outlives_the_server(local: Any, ask: Ask) -> None:
+    async with local.open() as client:
+        made = await client.call_tool("generate_identity_video", ask("waves"))
+        before = (await client.call_tool("list_video_jobs", {})).structured_content
+    async with local.open() as client:
+        after = (await client.call_tool("list_video_jobs", {})).structured_content
+    assert after == before
+    assert after["jobs"][0]["result"] == made.structured_content["result"]
+
+
+async def test_two_servers_of_one_client_drive_the_device_in_turn(local: Any, ask: Ask, home: Path) -> None:
+    async with local.open() as one, local.open() as other:
+        first = (await one.call_tool("generate_identity_video", ask("video=60", wait_seconds=0))).structured_content
+        while first["stage"] != "animate":
+            await anyio.sleep(0.1)
+            first = (await one.call_tool("get_video_job", {"job_id": first["job_id"]})).structured_content
+        second = (await other.call_tool("generate_identity_video", ask("waves", wait_seconds=1))).structured_content
+        owners = {process.ppid() for process in psutil.process_iter(["cmdline"]) if _works_for(process, home)}
+        cancelled = await other.call_tool("cancel_video_job", {"job_id": first["job_id"]})
+        ended = await other.call_tool("get_video_job", {"job_id": second["job_id"], "wait_seconds": 45})
+    assert second["status"] == "queued"
+    assert second["message"].startswith("Waiting for 1 earlier job")
+    assert len(owners) == 1
+    assert cancelled.structured_content["status"] == "cancelled"
+    assert ended.structured_content["status"] == "completed"
+
+
+def _works_for(process: psutil.Process, home: Path) -> bool:
+    return str(home) in (process.info["cmdline"] or [])
