@@ -1,75 +1,186 @@
-"""What a job made, as resources: ``steadface://jobs/{job_id}/video.mp4`` and the files beside it."""
+"""What a job made, as resources: ``steadface://jobs/{job_id}/video.mp4`` and the files and pictures beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.types import Annotations, Resource
 
 from agent.serving.engine import LateEngine
+from agent.serving.job_pictures import FIRST_FRAME, REFERENCE, picture_of
 from agent.serving.reach import Reach
 from agent.serving.results import job_uri, plainly
-from tools.errors import SteadfaceError
+from tools.errors import InputError, SteadfaceError
+
+if TYPE_CHECKING:
+    from agent.jobs import JobEngine
+    from agent.views import JobView
 
 LARGEST_RESOURCE = 700_000
 """Bytes. As base64 it stays below the 1 MiB at which clients break off a message."""
 
+LARGEST_CANDIDATE = 100_000
+"""Bytes. A player shows several side by side."""
+
+LISTED = 20
+"""Videos in the list of resources."""
+
+VIDEO, PREVIEW, SHEET, REPORT, CANDIDATE = (
+    "video.mp4",
+    "preview.mp4",
+    "contact_sheet.jpg",
+    "report.json",
+    "candidates/{number}.jpg",
+)
+
+_SENT = f"At most {LARGEST_RESOURCE // 1000} KB are sent"
+
+
+class TooLargeError(InputError):
+    """A file is there, and a message cannot carry it."""
+
 
 @dataclass(frozen=True)
-class _File:
-    """``field`` is where a finished job's ``Delivered`` holds its path."""
+class _Kind:
+    """One resource of every job. ``read`` gets the name with its numbers filled in."""
 
     name: str
-    field: str
     media: str
-    title: str
+    description: str
+    read: Callable[[JobEngine, Reach, str, str], bytes]
+    audience: tuple[Literal["user", "assistant"], ...] = ("user", "assistant")
+    priority: float = 0.5
 
 
-_FILES = (
-    _File("video.mp4", "video", "video/mp4", "The finished video"),
-    _File("first_frame.png", "first_frame", "image/png", "The first frame that the video was made from"),
-    _File("contact_sheet.jpg", "contact_sheet", "image/jpeg", "Frames of the video with their identity similarity"),
-    _File("report.json", "report", "application/json", "Everything that was planned, tried and measured"),
+def _video(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
+    smaller = f", or read {job_uri(job_id, PREVIEW)}, a smaller copy"
+    return _whole(_delivered(engine, job_id, "video", name), reach, smaller)
+
+
+def _preview(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
+    from agent.serving.previews import preview_of
+
+    return preview_of(engine, _delivered(engine, job_id, "video", name), LARGEST_RESOURCE)
+
+
+def _contact_sheet(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
+    return _whole(_delivered(engine, job_id, "contact_sheet", name), reach)
+
+
+def _report(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
+    return _whole(_delivered(engine, job_id, "report", name), reach)
+
+
+def _png(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
+    from agent.serving.small_pictures import png_under
+
+    return png_under(engine.artifacts.read(picture_of(engine, job_id, name).image), LARGEST_RESOURCE)
+
+
+def _candidate(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
+    from agent.serving.small_pictures import jpeg_under
+
+    return jpeg_under(engine.artifacts.read(picture_of(engine, job_id, name).image), LARGEST_CANDIDATE)
+
+
+def _whole(path: Path, reach: Reach, otherwise: str = "") -> bytes:
+    """``otherwise`` ends the sentence about a file that is too large."""
+    size = path.stat().st_size
+    if size > LARGEST_RESOURCE:
+        where = f"open it at {path}" if reach.shows_paths else "it lies on the server"
+        raise TooLargeError(f"{path.name} has {size / 1e6:.1f} MB, more than a message can carry; {where}{otherwise}.")
+    return path.read_bytes()
+
+
+_KINDS = (
+    _Kind(VIDEO, "video/mp4", f"The finished video. {_SENT}; a larger one is refused.", _video, priority=0.9),
+    _Kind(PREVIEW, "video/mp4", f"The finished video. {_SENT}: of a larger one a smaller copy.", _preview, ("user",)),
+    _Kind(SHEET, "image/jpeg", "Frames of the video, each with its identity similarity.", _contact_sheet, priority=1.0),
+    _Kind(FIRST_FRAME, "image/png", f"The first frame. {_SENT}, scaled down to that.", _png),
+    _Kind(CANDIDATE, "image/jpeg", "One of the first frames, numbered from 1; at most 100 KB are sent.", _candidate),
+    _Kind(REFERENCE, "image/png", f"The photo that was given. {_SENT}, scaled down to that.", _png, priority=0.3),
+    _Kind(REPORT, "application/json", "Everything that was planned, tried and measured.", _report, ("assistant",)),
 )
 
 
 def add_resources(server: MCPServer[None], engine: LateEngine, reach: Reach) -> None:
-    for file in _FILES:
-        _add(server, file, engine, reach)
+    for kind in _KINDS:
+        _add(server, kind, engine, reach)
 
 
-def _add(server: MCPServer[None], file: _File, engine: LateEngine, reach: Reach) -> None:
-    @server.resource(
-        job_uri("{job_id}", file.name),
-        name=file.name,
-        title=file.title,
-        description=f"{file.title}, of one job. Larger than {LARGEST_RESOURCE // 1000} KB it is not sent.",
-        mime_type=file.media,
+def _add(server: MCPServer[None], kind: _Kind, engine: LateEngine, reach: Reach) -> None:
+    template = server.resource(
+        job_uri("{job_id}", kind.name),
+        name=kind.name.replace("{number}", "number"),
+        title=kind.description.partition(".")[0],
+        description=f"{kind.description} One job's.",
+        mime_type=kind.media,
+        annotations=Annotations(audience=list(kind.audience), priority=kind.priority),
     )
-    def read(job_id: str) -> bytes:
+
+    def sent(job_id: str, name: str) -> bytes:
         try:
-            path = _delivered(engine, job_id, file)
-            return _small_enough(path, reach)
+            return kind.read(engine.get(), reach, job_id, name)
+        except TooLargeError as error:
+            raise ResourceError(plainly(str(error), engine.settings, reach)) from None
         except SteadfaceError as error:
             raise ResourceNotFoundError(plainly(str(error), engine.settings, reach)) from None
 
+    def read(job_id: str) -> bytes:
+        return sent(job_id, kind.name)
 
-def _delivered(engine: LateEngine, job_id: str, file: _File) -> Path:
-    """The file that a job delivered; ``ResourceNotFoundError`` where it made none, or it was moved since."""
-    view = engine.get().view(job_id)
-    path = getattr(view.result, file.field, None)
-    if path is None:
-        raise ResourceNotFoundError(f"Job {job_id} has no {file.name}: it is {view.status}.")
-    if not Path(path).is_file():
-        raise ResourceNotFoundError(f"The {file.name} of job {job_id} is no longer where it was delivered.")
-    return Path(path)
+    def read_numbered(job_id: str, number: str) -> bytes:
+        return sent(job_id, kind.name.replace("{number}", number))
+
+    template(read_numbered if "{number}" in kind.name else read)
 
 
-def _small_enough(path: Path, reach: Reach) -> bytes:
+async def newest_videos(engine: LateEngine) -> list[Resource]:
+    """The videos made last, the newest first, each as a resource that a message can carry."""
+
+    def look() -> list[Resource]:
+        try:
+            views = engine.get().views(LISTED, status="completed")
+        except SteadfaceError:  # what every call tells; the other resources are listed all the same
+            return []
+        return [video for view in views if (video := _listed(view)) is not None]
+
+    return await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
+
+
+def _listed(view: JobView) -> Resource | None:
+    path = Path(view.result.video) if view.result else None
+    if path is None or not path.is_file():
+        return None
     size = path.stat().st_size
-    if size > LARGEST_RESOURCE:
-        where = f"; open it at {path}" if reach.shows_paths else " and lies on the server"
-        raise ResourceError(f"{path.name} has {size / 1e6:.1f} MB, more than a message can carry{where}.")
-    return path.read_bytes()
+    return Resource(
+        uri=job_uri(view.job_id, VIDEO if size <= LARGEST_RESOURCE else PREVIEW),
+        name=f"{view.job_id}.mp4",
+        title=view.prompt[:100],
+        description=f"{path.parent.name}: the video of job {view.job_id}",
+        mime_type="video/mp4",
+        size=size if size <= LARGEST_RESOURCE else None,
+        annotations=Annotations(
+            audience=["user", "assistant"],
+            priority=0.5,
+            last_modified=datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(),
+        ),
+    )
+
+
+def _delivered(engine: JobEngine, job_id: str, field: str, name: str) -> Path:
+    """The file that a job delivered; ``InputError`` where it made none, or it was moved since."""
+    view = engine.view(job_id)
+    path = getattr(view.result or view.first_frames, field, None)
+    if path is None:
+        raise InputError(f"Job {job_id} has no {name}: it is {view.status}.")
+    if not Path(path).is_file():
+        raise InputError(f"The {name} of job {job_id} is no longer where it was delivered.")
+    return Path(path)

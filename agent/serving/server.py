@@ -14,14 +14,14 @@ import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.types import CallToolResult, InputRequiredResult, Resource
 from pydantic import ValidationError
 
 from agent.serving.engine import LateEngine
 from agent.serving.mcp_prompts import add_prompts
 from agent.serving.photo_tools import PhotoTools
 from agent.serving.reach import Reach
-from agent.serving.resources import add_resources
+from agent.serving.resources import add_resources, newest_videos
 from agent.serving.stage_tools import StageTools
 from agent.serving.tasks import Tasks
 from agent.serving.tools import VideoTools
@@ -48,7 +48,19 @@ _HEAD_START = 1.0
 
 
 class PlainServer(MCPServer[None]):
-    """Answers a call that cannot work with one sentence, where the SDK puts the tool's name or pydantic's report."""
+    """Answers a call that cannot work with one sentence, where the SDK puts the tool's name or pydantic's report.
+
+    Of resources it lists those made last too.
+    """
+
+    def __init__(self, name: str, *, engine: LateEngine, **options: Any) -> None:  # noqa: ANN401 - MCPServer's
+        super().__init__(name, **options)
+        self.head_start_over = anyio.Event()
+        self._jobs = engine
+
+    async def list_resources(self) -> list[Resource]:
+        await self.head_start_over.wait()
+        return [*await super().list_resources(), *await newest_videos(self._jobs)]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
@@ -77,7 +89,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
     @asynccontextmanager
     async def lifespan(_: MCPServer[None]) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_resume_jobs, engine)
+            tasks.start_soon(_resume_jobs, engine, server.head_start_over)
             try:
                 yield
             finally:
@@ -87,6 +99,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
 
     server = PlainServer(
         "steadface",
+        engine=engine,
         title="Steadface",
         instructions=INSTRUCTIONS,
         version=metadata.version("steadface"),
@@ -104,9 +117,10 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
     return server
 
 
-async def _resume_jobs(engine: LateEngine) -> None:
+async def _resume_jobs(engine: LateEngine, head_start_over: anyio.Event) -> None:
     """Start the engine without being asked, so that the jobs of an earlier process go on."""
     await anyio.sleep(_HEAD_START)
+    head_start_over.set()
     try:
         await anyio.to_thread.run_sync(engine.get, abandon_on_cancel=True)
     except SteadfaceError as error:
