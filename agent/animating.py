@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.candidates import candidates_of
 from agent.graph import last_kept
+from agent.policy import expect_allowed
 from agent.refining import PAINTED, SEEN
 from agent.requests import JobRequest, Kept, call_of, checked_prompt
 from agent.settings import Recipe
@@ -26,6 +27,8 @@ def animate(engine: JobEngine, job_id: str, number: int, temporal_prompt: str | 
     words = None if temporal_prompt is None else checked_prompt(temporal_prompt)
     state = engine.state_of(job_id)
     chosen = _chosen(state, number, job_id)
+    if words is not None:
+        expect_allowed(engine.settings.policy, f"{state['attempts'][chosen['attempt'] - 1]['spatial_prompt']} {words}")
     told = f"The video is made from candidate {number}, {_likeness(chosen)}."
     kept = Kept(parent=job_id, told=told, state=_kept(state, chosen, number, words), node=_AFTER_THE_GATE)
     fields: dict[str, Any] = {"kept": kept, "stop_after": None, "out": None}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent.delivery import check_folder
 from agent.identities import Identities, name_in
+from agent.policy import expect_allowed
 from agent.requests import (
     Consent,
     ConsentSource,
@@ -100,14 +101,17 @@ def prepare(
     folder = out.expanduser().absolute() if out else None
     if folder:
         check_folder(folder)
+    words = checked_prompt(prompt)
+    painted = None if spatial_prompt is None else checked_prompt(spatial_prompt)
+    expect_allowed(settings.policy, f"{painted} {words}" if painted else words)
     return Intent(
-        prompt=checked_prompt(prompt),
+        prompt=words,
         consent=saved_consent
         if consent is None and saved_consent
         else checked_consent(consent, settings.consent, source),
         seed=seed,
         out=folder,
         face=face,
-        spatial_prompt=None if spatial_prompt is None else checked_prompt(spatial_prompt),
+        spatial_prompt=painted,
         stop_after=stop_after,
     )

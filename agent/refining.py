@@ -12,6 +12,7 @@ from agent.graph import last_kept
 from agent.planner.protocol import Plan, Refinement
 from agent.planner.rules import RulePlanner
 from agent.planner.subject import presentation_in
+from agent.policy import expect_allowed
 from agent.requests import JobRequest, Kept, call_of, checked_prompt
 from agent.settings import Recipe
 from agent.state import NextBatch, State, dump_plan, load_plan
@@ -46,6 +47,7 @@ def refine(engine: JobEngine, job_id: str, instruction: str) -> Refined:
     A job that waits or runs is cancelled for it, and what it has finished is kept.
     """
     instruction = checked_prompt(instruction)
+    expect_allowed(engine.settings.policy, instruction)
     row = engine.row(job_id)
     call = call_of("refine", job_id, instruction)
     made = engine.store.unfinished_of(row.client, call)
@@ -58,6 +60,8 @@ def refine(engine: JobEngine, job_id: str, instruction: str) -> Refined:
         return Refined(understood.told, question=understood.question)
     if "undo" in understood.changes:
         return _undone(request, job_id, understood)
+    said, shown = understood.prompt, f"{understood.spatial_prompt} {understood.temporal_prompt}"
+    expect_allowed(engine.settings.policy, said, shown)
     stopped = "" if row.ended else " The job before it was stopped; what it had finished is kept."
     if stopped:
         engine.cancel(job_id)

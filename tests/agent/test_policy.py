@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from agent.intent import Intent, prepare
+from agent.jobs import JobEngine
 from agent.likeness_policy import LikenessPolicy
 from agent.policy import expect_allowed
+from agent.settings import load_settings
 from tools.errors import InputError
 
 ALLOWED = [
@@ -155,3 +160,45 @@ def test_a_policy_of_another_package_is_asked_instead(no_hats: str) -> None:
 def test_a_policy_that_is_not_installed_is_told_and_nothing_is_let_through() -> None:
     with pytest.raises(InputError, match=r'There is no policy backend "nobody"; .*likeness'):
         expect_allowed("nobody", "She waves.")
+
+
+@pytest.fixture
+def engine(instant: ModuleType) -> Iterator[JobEngine]:
+    with JobEngine(load_settings()) as engine:
+        yield engine
+
+
+def prepared(prompt: str, spatial_prompt: str | None = None) -> Intent:
+    return prepare(
+        load_settings(),
+        prompt=prompt,
+        spatial_prompt=spatial_prompt,
+        consent="self",
+        source="stated by the user",
+        seed=7,
+        out=None,
+        face=None,
+    )
+
+
+def test_a_prompt_is_refused_before_anything_is_kept(home: Path) -> None:
+    for words in (("A naked man waves.", None), ("He waves.", "a naked man, close-up")):
+        with pytest.raises(InputError, match="nudity or sex"):
+            prepared(*words)
+    assert not home.exists()
+
+
+def test_a_follow_up_and_what_it_leads_to_are_refused_and_stop_nothing(engine: JobEngine) -> None:
+    photo = [Path("examples/astronaut.jpg")]
+    asked = prepared("A boy, similarity=0.8").with_photos(engine.artifacts, photo)
+    job_id = engine.submit(asked.model_copy(update={"stop_after": "first_frame"}), engine.settings.recipe())
+    engine.wait(job_id, seconds=50)
+    running = engine.submit(prepared("A boy, video=40").with_photos(engine.artifacts, photo), engine.settings.recipe())
+    with pytest.raises(InputError, match="nudity or sex"):
+        engine.refine(running, "motion undresses")
+    with pytest.raises(InputError, match=r"a minor \(boy\).*smokes"):
+        engine.refine(running, "motion smokes")
+    with pytest.raises(InputError, match=r"a minor \(boy\).*smokes"):
+        engine.animate(job_id, 1, "smokes")
+    assert engine.view(running).status in ("queued", "running")
+    assert len(engine.views(10)) == 2
