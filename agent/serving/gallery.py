@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -60,7 +60,11 @@ class _Refine(BaseModel):
 
 
 class _Animate(BaseModel):
-    candidate: Annotated[int, Field(ge=1)]
+    candidate: int = Field(ge=1)
+
+
+class _Cancel(BaseModel):
+    """Nothing more to say."""
 
 
 def gallery_routes(engine: LateEngine, reach: Reach) -> list[Route]:
@@ -120,7 +124,7 @@ class _Gallery:
         return await self._job(made)
 
     async def cancel(self, request: Request) -> Response:
-        await _body(request, BaseModel)
+        await _body(request, _Cancel)
         await anyio.to_thread.run_sync(lambda: self._engine.get().cancel(request.path_params["job_id"]))
         return await self._job(request.path_params["job_id"])
 
