@@ -33,7 +33,7 @@ def animate(engine: JobEngine, job_id: str, number: int, temporal_prompt: str | 
     kept = Kept(parent=job_id, told=told, state=_kept(state, chosen, number, words), node=_AFTER_THE_GATE)
     fields: dict[str, Any] = {"kept": kept, "stop_after": None, "out": None}
     call = call_of("animate", job_id, number, words)
-    return engine.submit(request.model_copy(update=fields), recipe, row.client, call)
+    return engine.submit_once(request.model_copy(update=fields), recipe, call, row.client)[0]
 
 
 _AFTER_THE_GATE = last_kept(first_frame=True, plan=True)

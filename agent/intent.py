@@ -18,6 +18,7 @@ from agent.requests import (
     StopAfter,
     checked_consent,
     checked_prompt,
+    checked_stop,
     few_enough,
 )
 from agent.serving.intake import read_photo
@@ -90,7 +91,7 @@ def prepare(
     out: Path | None,
     face: int | None,
     spatial_prompt: str | None = None,
-    stop_after: StopAfter | None = None,
+    stop_after: str | None = None,
     saved_consent: Consent | None = None,
 ) -> Intent:
     """Check everything that can be checked without looking at the photo; raises ``InputError``.
@@ -113,5 +114,5 @@ def prepare(
         out=folder,
         face=face,
         spatial_prompt=painted,
-        stop_after=stop_after,
+        stop_after=checked_stop(stop_after),
     )

@@ -66,7 +66,7 @@ class JobEngine:
         self.store = JobStore(home / "jobs.sqlite")
         self.consents = ConsentBook(home)
         self._pool = pool or LocalPool(home, settings.cancel_grace)
-        self._device = FileLock(home / "device.lock")
+        self._device = FileLock(home / "device.lock", thread_local=False)  # every thread may ask whether it is held
         self._stopping = threading.Event()
         self._changed = threading.Condition()
         self._submitting = threading.Lock()

@@ -73,8 +73,8 @@ def refine(engine: JobEngine, job_id: str, instruction: str) -> Refined:
         "kept": kept,
         "out": None,
     }
-    new = engine.submit(request.model_copy(update=fields), _recipe(recipe, understood), row.client, call)
-    return Refined(kept.told, new)
+    new = request.model_copy(update=fields)
+    return Refined(kept.told, engine.submit_once(new, _recipe(recipe, understood), call, row.client)[0])
 
 
 def _understood(

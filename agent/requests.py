@@ -122,6 +122,12 @@ def checked_prompt(prompt: str) -> str:
     return tidy
 
 
+def checked_stop(stage: str | None) -> StopAfter | None:
+    if stage in (None, "first_frame"):
+        return stage  # type: ignore[return-value]
+    raise InputError(f"A job cannot stop after {stage!r}, only after first_frame; leave it out for the whole video.")
+
+
 def checked_consent(basis: str | None, standing: ConsentBasis | None, source: ConsentSource) -> Consent:
     """The consent of a request; raises ``InputError`` where none was stated or the basis is unknown."""
     if basis is None and standing is not None:

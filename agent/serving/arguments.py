@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from mcp.server.mcpserver.tools import Tool
 from pydantic import Field, WithJsonSchema
 
 from agent.settings import preset_names
@@ -12,6 +13,12 @@ from agent.settings import preset_names
 def one_of(*words: str) -> WithJsonSchema:
     """The choice as clients see it; what is not among them is refused in our own sentence, not in pydantic's."""
     return WithJsonSchema({"anyOf": [{"type": "string", "enum": list(words)}, {"type": "null"}]})
+
+
+def require(tool: Tool, name: str) -> None:
+    """Have clients see an argument as required; one that leaves it out is still answered in our own sentence."""
+    del tool.parameters["properties"][name]["default"]
+    tool.parameters["required"].append(name)
 
 
 ReferenceText = Annotated[
@@ -51,6 +58,17 @@ PresetName = Annotated[
     str | None,
     one_of(*preset_names()),
     Field(description="Working set of models. preview: no GPU, a sketch (moving paper-cut collage), under a minute."),
+]
+StopAfter = Annotated[
+    str | None,
+    one_of("first_frame"),
+    Field(
+        description="first_frame: show numbered candidates instead of making the video; animate_first_frame goes on "
+        "with the one that the user chooses."
+    ),
+]
+Again = Annotated[
+    bool, Field(description="Make another, though a job of the very same call is unfinished. Not for retries.")
 ]
 OnGateFailure = Annotated[
     str | None,

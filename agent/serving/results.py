@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
@@ -17,7 +18,7 @@ from pydantic import Field
 
 from agent.serving.reach import Reach
 from agent.settings import Settings
-from agent.views import Delivered, JobError, JobView
+from agent.views import CandidateView, Delivered, FirstFrames, JobError, JobView
 from tools.errors import SteadfaceError
 
 SCHEME = "steadface"
@@ -34,6 +35,8 @@ class VideoJob(JobView):
     message: str = Field(description="what is going on, in one line")
     next_step: str | None = Field(None, description="the call to make next, where there is one")
     video_uri: str | None = Field(None, description="the video as a resource of this server")
+    awaits: Literal["candidate"] | None = Field(None, description="what the user is to choose before it can go on")
+    repeated: bool = Field(False, description="the job of an earlier call, word for word the same, which goes on")
     question: str | None = Field(None, description="to ask the user, where a follow-up could not be understood")
 
 
@@ -44,25 +47,48 @@ def job_uri(job_id: str, name: str) -> str:
 def job_of(view: JobView, settings: Settings, reach: Reach) -> VideoJob:
     """The job as this caller may see it."""
     told = view if reach.shows_paths else _without_folders(view, settings)
+    candidates = [
+        each.model_copy(update={"uri": job_uri(view.job_id, f"candidates/{each.number}.jpg")})
+        for each in told.candidates
+    ]
     return VideoJob(
-        **told.model_dump(),
+        **told.model_copy(update={"candidates": candidates}).model_dump(),
         message=told.line,
-        next_step=None if view.ended else f'call get_video_job(job_id="{view.job_id}", wait_seconds={WAIT})',
+        next_step=_next_step(view),
         video_uri=job_uri(view.job_id, "video.mp4") if view.result else None,
+        awaits="candidate" if view.first_frames else None,
     )
 
 
-def result_of(view: JobView, settings: Settings, reach: Reach) -> CallToolResult:
+def _next_step(view: JobView) -> str | None:
+    if view.first_frames is not None:
+        return f'let the user choose, then call animate_first_frame(job_id="{view.job_id}", candidate=…)'
+    return None if view.ended else f'call get_video_job(job_id="{view.job_id}", wait_seconds={WAIT})'
+
+
+def result_of(view: JobView, settings: Settings, reach: Reach, repeated: bool = False) -> CallToolResult:
     """The result of a call about one job: its text, then the contact sheet and the link, or what shows the fault."""
-    job = job_of(view, settings, reach)
+    job = job_of(view, settings, reach).model_copy(update={"repeated": repeated})
     size = _bytes(Path(view.result.video)) if view.result else None
     content: list[ContentBlock] = [TextContent(type="text", text=_text(job, size))]
     if view.result is not None:
         content += _media(view.job_id, view.result, size)
+    if view.first_frames is not None:
+        content += _sheet(Path(view.first_frames.contact_sheet))
     if view.error is not None:
         content += [_picture(Path(path)) for path in view.error.attachments.values() if Path(path).is_file()]
     return CallToolResult(
         content=content, structured_content=job.model_dump(mode="json"), is_error=view.status == "failed"
+    )
+
+
+def cancelled(view: JobView, device: str, settings: Settings, reach: Reach) -> CallToolResult:
+    """The result of a call that cancelled a job; ``device`` tells whether it is free again."""
+    job = job_of(view, settings, reach)
+    ended = f"Job {job.job_id} is {job.status}" if view.ended else f"Job {job.job_id} is being cancelled"
+    told = job.model_copy(update={"message": f"{job.message}. {device}"})
+    return CallToolResult(
+        content=[TextContent(type="text", text=f"{ended}. {device}")], structured_content=told.model_dump(mode="json")
     )
 
 
@@ -95,12 +121,15 @@ def plainly(sentence: str, settings: Settings, reach: Reach) -> str:
 def _text(job: VideoJob, size: int | None) -> str:
     if job.result is not None:
         return "\n".join(_finished(job, job.result, size))
+    if job.first_frames is not None:
+        return "\n".join(_painted(job, job.first_frames))
     if job.error is not None:
         attached = [f"{label.replace('_', ' ')}: {path}" for label, path in job.error.attachments.items()]
         return "\n".join([job.error.message, *attached, f"Job: {job.job_id}"])
     understood = f"{job.understood}\n" if job.understood else ""
     if job.next_step is not None:
-        return f"{understood}Job {job.job_id} is {job.status}: {job.message}.\nNext: {job.next_step}"
+        again = "This call was made before, and its job goes on; again=true makes another. " if job.repeated else ""
+        return f"{understood}{again}Job {job.job_id} is {job.status}: {job.message}.\nNext: {job.next_step}"
     return f"Job {job.job_id} is {job.status}."
 
 
@@ -121,8 +150,35 @@ def _finished(job: VideoJob, result: Delivered, size: int | None) -> list[str]:
         f"Identity similarity ({result.recogniser}): {first}; "
         f"video identity_skip {_figure(result.identity_skip)}, identity_zero {_figure(result.identity_zero)}, "
         f"face_rate {result.face_rate:.2f}",
+        *([f"Contact sheet, tile by tile: {_tiles(result)}"] if result.curve else []),
         f"Seed: {result.seed}. Job: {job.job_id}",
     ]
+
+
+def _tiles(result: Delivered) -> str:
+    return ", ".join(
+        f"{point.tile} at {point.second:.1f} s {_figure(point.similarity)}" for point in result.curve if point.tile
+    )
+
+
+def _painted(job: VideoJob, painted: FirstFrames) -> list[str]:
+    sketch = "These are previews: sketches cut from paper, not photorealistic pictures."
+    return [
+        *([job.understood] if job.understood else []),
+        *(f"Warning: {warning}" for warning in painted.warnings),
+        *([sketch] if painted.sketch else []),
+        f"First frames to choose from ({painted.recogniser}, {painted.threshold:.2f} asked), in {painted.folder}:",
+        *(_candidate(each) for each in job.candidates),
+        f"Video prompt: {painted.temporal_prompt}",
+        f"Seed: {painted.seed}. Job: {job.job_id}",
+        f"Next: {job.next_step}",
+    ]
+
+
+def _candidate(shown: CandidateView) -> str:
+    verdict = "passed the gate" if shown.passed else "did not pass"
+    choice = ", the gate's choice" if shown.chosen else ""
+    return f"{shown.number}. similarity {_figure(shown.similarity)}, {verdict}{choice}: {shown.file}"
 
 
 def _figure(similarity: float | None) -> str:
@@ -131,16 +187,19 @@ def _figure(similarity: float | None) -> str:
 
 def _media(job_id: str, result: Delivered, size: int | None) -> list[ContentBlock]:
     """The contact sheet and the link, as far as the files are still where they were delivered."""
-    content: list[ContentBlock] = []
-    sheet = Path(result.contact_sheet)
-    if sheet.is_file():
-        picture = base64.b64encode(sheet.read_bytes()).decode()
-        content.append(ImageContent(type="image", data=picture, mime_type="image/jpeg"))
+    content: list[ContentBlock] = _sheet(Path(result.contact_sheet))
     if size is not None:
         name = Path(result.video).name
         link = job_uri(job_id, name)
         content.append(ResourceLink(type="resource_link", uri=link, name=name, mime_type="video/mp4", size=size))
     return content
+
+
+def _sheet(sheet: Path) -> list[ContentBlock]:
+    if not sheet.is_file():
+        return []
+    picture = base64.b64encode(sheet.read_bytes()).decode()
+    return [ImageContent(type="image", data=picture, mime_type="image/jpeg")]
 
 
 def _picture(file: Path) -> ImageContent:
@@ -161,17 +220,21 @@ def _bytes(file: Path) -> int | None:
 
 def _without_folders(view: JobView, settings: Settings) -> JobView:
     """File names alone, for a caller on another machine."""
-    result, error = view.result, view.error
+    result, painted, error = view.result, view.first_frames, view.error
     if result is not None:
         paths = {
             name: getattr(result, name)
             for name in ("folder", "video", "first_frame", "contact_sheet", "report", "page")
         }
         result = result.model_copy(update={name: Path(path).name for name, path in paths.items() if path})
+    if painted is not None:
+        names = {name: Path(getattr(painted, name)).name for name in ("folder", "contact_sheet")}
+        painted = painted.model_copy(update=names)
     if error is not None:
         error = JobError(
             kind=error.kind,
             message=plainly(error.message, settings, Reach.NETWORK),
             attachments={label: Path(path).name for label, path in error.attachments.items()},
         )
-    return view.model_copy(update={"result": result, "error": error})
+    candidates = [each.model_copy(update={"file": Path(each.file).name}) for each in view.candidates]
+    return view.model_copy(update={"result": result, "first_frames": painted, "candidates": candidates, "error": error})
