@@ -21,7 +21,7 @@ export function Evidence({ result }: { result: Delivered }) {
             {result.first_frame_passed ? "passed the gate" : "did not pass the gate"} after {attempts(result.attempts)}
           </Figure>
         )}
-        <Figure name="Faceless frames counted 0" value={similarity(result.identity_zero)} />
+        <Figure name="With faceless frames as 0" value={similarity(result.identity_zero)} />
         <Figure name="Frames that show a face" value={percent(result.face_rate)} />
       </dl>
     </section>

@@ -117,7 +117,7 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
+def visit(browser: Browser, site: Site) -> Iterator[Visit]:  # the page goes before its server
     context = browser.new_context(viewport={"width": 1000, "height": 800})
     visit = Visit(context.new_page())
 
@@ -181,14 +181,20 @@ class Host:
                 return {"result": {"protocolVersion": "2026-01-26", **told, "hostContext": self.context}}
             case "tools/call":
                 self.calls.append((params["name"], params["arguments"]))
-                return {"result": self.tools[params["name"]](params["arguments"])}
-            case "resources/read" if params["uri"] in self.resources:
-                media, data = self.resources[params["uri"]]
-                blob = base64.b64encode(data).decode()
-                return {"result": {"contents": [{"uri": params["uri"], "mimeType": media, "blob": blob}]}}
+                return self.call(params["name"], params["arguments"])
             case "resources/read":
-                return {"error": {"code": -32602, "message": f"There is no {params['uri']}."}}
+                return self.read(params["uri"])
         return {"result": {}}
+
+    def call(self, tool: str, arguments: Json) -> Json:
+        return {"result": self.tools[tool](arguments)}
+
+    def read(self, uri: str) -> Json:
+        if uri not in self.resources:
+            return {"error": {"code": -32602, "message": f"There is no {uri}."}}
+        media, data = self.resources[uri]
+        blob = base64.b64encode(data).decode()
+        return {"result": {"contents": [{"uri": uri, "mimeType": media, "blob": blob}]}}
 
 
 @pytest.fixture
@@ -222,7 +228,7 @@ class Gallery:
 
 @pytest.fixture
 def gallery(visit: Visit, site: Site, clip: bytes) -> Gallery:
-    for name in ("one", "two", "next"):
+    for name in ("one", "two", "next", "four"):
         site.file(f"/jobs/{name}/video.mp4", clip, "video/mp4")
         site.file(f"/jobs/{name}/contact_sheet.jpg", painted(180, (900, 300)), "image/jpeg")
         for number in range(1, 5):
