@@ -1,4 +1,4 @@
-"""How much alike the faces of two pictures are, outside of any job."""
+"""How much alike the faces of two pictures are, or of a picture and a video, outside of any job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from agent.photos import look_at
 from agent.planner.desk import Caller
 from agent.requests import Photo
 from agent.settings import Recipe
-from tools.pools.calls import ArtifactId, ImageScore, RecogniserFacts, ScoreImages, ScoreReply
+from tools.pools.calls import (
+    ArtifactId,
+    ImageScore,
+    RecogniserFacts,
+    ScoreFile,
+    ScoreFileReply,
+    ScoreImages,
+    ScoreReply,
+)
+
+LONGEST_VIDEO = 60.0
+"""Seconds of a video that comes from outside."""
 
 
 @dataclass(frozen=True)
@@ -25,3 +36,14 @@ def likeness(reference: Photo, picture: ArtifactId, face: int | None, recipe: Re
     looked = look_at([reference], face, None, recipe, call)
     reply = call(ScoreImages(reference=looked.first.reference, images=[picture]), ScoreReply)
     return Likeness(reply.scores[0], looked.first.recogniser)
+
+
+def likeness_over_time(
+    reference: Photo, video: ArtifactId, face: int | None, recipe: Recipe, call: Caller
+) -> ScoreFileReply:
+    """As ``likeness``, over the frames of an mp4; ``InputError`` where that cannot be read, too."""
+    looked = look_at([reference], face, None, recipe, call)
+    asked = ScoreFile(
+        reference=looked.first.reference, video=video, samples=recipe.video_samples, longest=LONGEST_VIDEO
+    )
+    return call(asked, ScoreFileReply)

@@ -61,7 +61,7 @@ def _given(reference: str, settings: Settings, reach: Reach, engine: LateEngine)
     if reference.startswith(UPLOAD_URI):
         return [_Opened(uploaded(reference, settings), "photo")]
     if reference.startswith(f"{SCHEME}://"):
-        from agent.serving.job_pictures import parsed_uri, picture_of
+        from agent.serving.job_files import parsed_uri, picture_of
 
         return [picture_of(engine.get(), *parsed_uri(reference))]
     if reference.startswith("@"):
@@ -90,7 +90,7 @@ def open_reference(reference: str, settings: Settings, reach: Reach) -> tuple[by
         raise InputError("A path means nothing to this server, which may run elsewhere; give the photo as a data: URI.")
     if reference.startswith(CHAT_FOLDERS):
         raise InputError(_absent(reference, settings))
-    path = _allowed(_in_inbox(reference, settings) or Path(reference), photo_roots(settings))
+    path = allowed_path(_in_inbox(reference, settings) or Path(reference), photo_roots(settings))
     if not path.exists():
         raise InputError(_absent(reference, settings))
     return read_photo(path), path.name
@@ -136,7 +136,7 @@ def photo_roots(settings: Settings) -> list[Path]:
     return [settings.inbox, *usual, *working, *settings.roots]
 
 
-def _allowed(given: Path, roots: list[Path]) -> Path:
+def allowed_path(given: Path, roots: list[Path]) -> Path:
     """The file that the path truly leads to, which must lie in one of the roots; it need not be there."""
     try:
         real = given.expanduser().resolve()
@@ -145,9 +145,9 @@ def _allowed(given: Path, roots: list[Path]) -> Path:
     except (OSError, ValueError, RuntimeError):
         raise InputError("The reference cannot be read as a path; give the full path of a photo.") from None
     raise InputError(
-        f"{given} is outside the folders that photos may be read from ({', '.join(map(str, roots))}); put the photo "
-        "into one of them (one attached in a chat is not on this computer yet) and call list_references, or name its "
-        "folder in STEADFACE_ROOTS."
+        f"{given} is outside the folders that may be read ({', '.join(map(str, roots))}); put the file into one of "
+        "them (one attached in a chat is not on this computer yet) and call list_references, or name its folder in "
+        "STEADFACE_ROOTS."
     )
 
 

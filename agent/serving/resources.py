@@ -14,7 +14,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import Annotations, Resource
 
 from agent.serving.engine import LateEngine
-from agent.serving.job_pictures import FIRST_FRAME, REFERENCE, picture_of
+from agent.serving.job_files import FIRST_FRAME, REFERENCE, delivered_file, picture_of
 from agent.serving.reach import Reach
 from agent.serving.results import job_uri, plainly
 from tools.errors import InputError, SteadfaceError
@@ -61,21 +61,21 @@ class _Kind:
 
 def _video(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
     smaller = f", or read {job_uri(job_id, PREVIEW)}, a smaller copy"
-    return _whole(_delivered(engine, job_id, "video", name), reach, smaller)
+    return _whole(delivered_file(engine, job_id, "video", name), reach, smaller)
 
 
 def _preview(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
     from agent.serving.previews import preview_of
 
-    return preview_of(engine, _delivered(engine, job_id, "video", name), LARGEST_RESOURCE)
+    return preview_of(engine, delivered_file(engine, job_id, "video", name), LARGEST_RESOURCE)
 
 
 def _contact_sheet(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
-    return _whole(_delivered(engine, job_id, "contact_sheet", name), reach)
+    return _whole(delivered_file(engine, job_id, "contact_sheet", name), reach)
 
 
 def _report(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
-    return _whole(_delivered(engine, job_id, "report", name), reach)
+    return _whole(delivered_file(engine, job_id, "report", name), reach)
 
 
 def _png(engine: JobEngine, reach: Reach, job_id: str, name: str) -> bytes:
@@ -173,14 +173,3 @@ def _listed(view: JobView) -> Resource | None:
             last_modified=datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(),
         ),
     )
-
-
-def _delivered(engine: JobEngine, job_id: str, field: str, name: str) -> Path:
-    """The file that a job delivered; ``InputError`` where it made none, or it was moved since."""
-    view = engine.view(job_id)
-    path = getattr(view.result or view.first_frames, field, None)
-    if path is None:
-        raise InputError(f"Job {job_id} has no {name}: it is {view.status}.")
-    if not Path(path).is_file():
-        raise InputError(f"The {name} of job {job_id} is no longer where it was delivered.")
-    return Path(path)

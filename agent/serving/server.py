@@ -22,6 +22,7 @@ from agent.serving.mcp_prompts import add_prompts
 from agent.serving.photo_tools import PhotoTools
 from agent.serving.reach import Reach
 from agent.serving.resources import add_resources, newest_videos
+from agent.serving.score_tool import ScoreTool
 from agent.serving.stage_tools import StageTools
 from agent.serving.tasks import Tasks
 from agent.serving.tools import VideoTools
@@ -107,6 +108,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
         tools=[
             *VideoTools(engine, reach).tools(),
             *StageTools(engine, reach).tools(),
+                *ScoreTool(engine, reach).tools(),
             *PhotoTools(engine.settings, reach).tools(),
         ],
         extensions=[Tasks(engine, reach)],

@@ -1,4 +1,4 @@
-"""The pictures of a job, by the names that they have as resources: its photo, its first frame and its candidates."""
+"""What a job holds, by the names that it has as resources: its photo, its candidates, and what it delivered."""
 
 from __future__ import annotations
 
@@ -57,6 +57,17 @@ def candidate_of(engine: JobEngine, job_id: str, number: int) -> str:
             return Path(candidate.file).name
     has = f"has {len(candidates)}" if candidates else "has none yet"
     raise InputError(f"Job {job_id} has no candidate {number}; it {has}.")
+
+
+def delivered_file(engine: JobEngine, job_id: str, field: str, name: str) -> Path:
+    """The file that a job delivered; ``InputError`` where it made none, or it was moved since."""
+    view = engine.view(job_id)
+    path = getattr(view.result or view.first_frames, field, None)
+    if path is None:
+        raise InputError(f"Job {job_id} has no {name}: it is {view.status}.")
+    if not Path(path).is_file():
+        raise InputError(f"The {name} of job {job_id} is no longer where it was delivered.")
+    return Path(path)
 
 
 def _first_frame(engine: JobEngine, job_id: str) -> str:
