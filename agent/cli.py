@@ -12,14 +12,14 @@ import typer
 
 from agent.commands.consent import consent as consents
 from agent.commands.consent import stated_consent
+from agent.commands.following import follow, tell_end
 from agent.commands.identity import identity
-from agent.commands.plainly import BAD_INPUT, FAILED, INTERRUPTED, say, told_plainly
+from agent.commands.plainly import BAD_INPUT, FAILED, say, told_plainly
 
 if TYPE_CHECKING:
     from agent.gpus import Gpu
     from agent.jobs import JobEngine
     from agent.settings import Recipe
-    from agent.views import JobView
     from tools.models.catalog import Model
 
 app = typer.Typer(
@@ -74,6 +74,10 @@ def generate(
             min=-1, max=1, help="Identity similarity asked of a first frame; the recogniser's own when left out."
         ),
     ] = None,
+    stop_after: Annotated[
+        str | None,
+        typer.Option(help="first_frame: paint candidates and stop; steadface animate goes on.", metavar="first_frame"),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
 ) -> None:
     """Make a video of the person in a photo."""
@@ -92,6 +96,7 @@ def generate(
             seed=seed,
             out=out,
             face=face,
+            stop_after=stop_after,
             saved_consent=stated_consent(settings, reference[0], consent, remember),
         )
         request = asked.with_photos(Artifacts(settings.home), reference)
@@ -101,8 +106,8 @@ def generate(
 
         with JobEngine(settings) as engine:
             job_id = engine.submit(request, settings.recipe())
-            view = _follow(engine, job_id, quiet=json)
-        _tell_end(view, json)
+            view = follow(engine, job_id, quiet=json)
+        tell_end(view, json)
 
 
 @app.command()
@@ -125,8 +130,27 @@ def refine(
             if refined.job_id is None:
                 say(refined.question or "")
                 raise typer.Exit(BAD_INPUT)
-            view = _follow(engine, refined.job_id, quiet=json)
-        _tell_end(view, json)
+            view = follow(engine, refined.job_id, quiet=json)
+        tell_end(view, json)
+
+
+@app.command()
+def animate(
+    job_id: Annotated[str, typer.Argument(help="A job that has first frames, as steadface jobs lists it.")],
+    candidate: Annotated[int, typer.Argument(min=1, help="The number of the first frame to make the video of.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
+) -> None:
+    """Make the video of a first frame that a job painted."""
+    with told_plainly():
+        from agent.jobs import JobEngine
+        from agent.logs import log_to_file
+        from agent.settings import load_settings
+
+        settings = load_settings()
+        log_to_file(settings.home)
+        with JobEngine(settings) as engine:
+            view = follow(engine, engine.animate(job_id, candidate), quiet=json)
+        tell_end(view, json)
 
 
 @app.command()
@@ -307,12 +331,6 @@ def _print_memory(recipe: Recipe, gpu: Gpu | None) -> None:
     print(*memory_verdict(stages, gpu), sep="\n")  # noqa: T201 - the result
 
 
-def _tell_end(view: JobView, json: bool) -> None:
-    if view.status != "completed":
-        _fail(view)
-    print(view.model_dump_json(indent=2) if json else _summary(view))  # noqa: T201 - the result
-
-
 def _ours(names: Sequence[str], done: str) -> list[Model]:
     """The models that presets and names stand for, less those that a variable names; of these it is said."""
     from agent.needs import chosen
@@ -389,50 +407,3 @@ def _bytes_read() -> Iterator[Callable[[int, int, str], None]]:
         yield report
     finally:
         bars.stop()
-
-
-def _follow(engine: JobEngine, job_id: str, quiet: bool) -> JobView:
-    """Wait for the job with a bar a stage; Ctrl-C cancels it."""
-    from agent.progress import StageBars
-
-    with StageBars(quiet) as bars:
-        try:
-            return engine.wait(job_id, watch=bars.show)
-        except KeyboardInterrupt:
-            engine.cancel(job_id)
-            raise
-
-
-def _fail(view: JobView) -> None:
-    error = view.error
-    if error is None:
-        say("The job was cancelled.")
-        raise typer.Exit(INTERRUPTED)
-    attached = "".join(f"\n  {label.replace('_', ' ')}: {path}" for label, path in error.attachments.items())
-    say(error.message + attached)
-    raise typer.Exit(BAD_INPUT if error.kind == "InputError" else FAILED)
-
-
-def _summary(view: JobView) -> str:
-    """What the caller most wants to know, in lines that a script can read too."""
-    result = view.result
-    assert result is not None
-    known = result.first_frame_similarity is not None
-    lines = [
-        *([view.understood] if view.understood else []),
-        *(f"Warning: {warning}" for warning in result.warnings),
-        f"video         {result.video}",
-        f"report        {result.page}",
-        f"first frame   similarity {_figure(result.first_frame_similarity)} ({result.recogniser})"
-        + (f", {'passed' if result.first_frame_passed else 'did not pass'} the gate" if known else "")
-        + f", attempts {result.attempts}",
-        f"video scores  identity_skip {_figure(result.identity_skip)}, identity_zero {_figure(result.identity_zero)}, "
-        f"face_rate {_figure(result.face_rate)} ({result.recogniser})",
-        f"job           {view.job_id}, seed {result.seed}",
-        "seconds       " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stages.items()),
-    ]
-    return "\n".join(lines)
-
-
-def _figure(value: float | None) -> str:
-    return "no face" if value is None else f"{value:.3f}"
