@@ -156,11 +156,15 @@ class Settings(Recipe, BaseSettings):
     oauth_scopes: Annotated[list[str], NoDecode] = Field(
         [], description="Scopes that an OAuth token must have; parted by spaces."
     )
-    most_unfinished: int = Field(1000, ge=1, description="Jobs that may wait or run at once, of all callers.")
-    most_unfinished_per_client: int = Field(
-        20, ge=1, description="Jobs of one OAuth client that may wait or run at once."
+    most_unfinished: int = Field(
+        1000, ge=1, le=100_000, description="Jobs that may wait or run at once, of all callers."
     )
-    most_submitted_per_minute: int = Field(10, ge=1, description="Jobs that one OAuth client may submit in a minute.")
+    most_unfinished_per_client: int = Field(
+        20, ge=1, le=10_000, description="Jobs of one OAuth client that may wait or run at once."
+    )
+    most_submitted_per_minute: int = Field(
+        10, ge=1, le=1000, description="Jobs that one OAuth client may submit in a minute."
+    )
     fetch_urls: bool = Field(
         False, description="Take photos from https URLs too; they are fetched from public addresses alone."
     )

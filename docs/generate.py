@@ -1,5 +1,5 @@
 """Writes what follows from the code: settings.md, cli.md, the modules in structure.md, the models, the graph, and
-what the registry and the bundle are told of version and tools.
+what the registry, the bundle and the extensions are told of version and tools.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ FOLDERS = {
 }
 """What the defaults that depend on the machine are."""
 
+EXTENSIONS = (ROOT / ".claude-plugin" / "plugin.json", ROOT / "gemini-extension.json")
+
 SETTINGS_HEAD = """\
 # Settings
 
@@ -60,6 +62,7 @@ def pages() -> dict[Path, str]:
         readme: _filled(readme, "graph", f"```mermaid\n{mermaid().strip()}\n```\n"),
         ROOT / "server.json": _registry_entry(),
         ROOT / "bundle" / "manifest.json": _manifest(),
+        **{file: _as_json({**json.loads(file.read_text()), "version": _version()}) for file in EXTENSIONS},
     }
 
 
@@ -157,7 +160,9 @@ def _values(about: dict[str, Any]) -> str:
     [kind] = [kind for kind in about.get("anyOf", [about]) if kind.get("type") != "null"]
     if "enum" in kind:
         return " or ".join(f"`{value}`" for value in kind["enum"])
-    words = {"integer": "whole number", "boolean": "`true` or `false`", "array": "folders"}
+    if kind["type"] == "array":
+        return "folders" if kind["items"].get("format") == "path" else "words"
+    words = {"integer": "whole number", "boolean": "`true` or `false`"}
     word = words.get(kind["type"]) or {"path": "folder", "password": "secret"}.get(kind.get("format", ""), kind["type"])
     low = kind.get("minimum", kind.get("exclusiveMinimum"))
     limits = "" if low is None else f" {'above' if 'exclusiveMinimum' in kind else 'from'} {low} to {kind['maximum']}"
