@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve_stdio() -> None:
-    with _standard_output_kept_clean():
+    with _standard_output_kept_clean(), _without_collecting():
         from agent.serving.engine import LateEngine
         from agent.serving.reach import Reach
         from agent.serving.server import build_server
@@ -69,6 +70,17 @@ def _serve_http(host: str, port: int, names: list[str]) -> None:
         serve_http(build_server(engine, reach), gallery_routes(engine, reach), access, host, port, names)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Start without the garbage collector, which would go through all that is imported again and again, in vain."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager
