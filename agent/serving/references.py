@@ -8,6 +8,7 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from agent.settings import Settings
 from tools.errors import InputError
 
 if TYPE_CHECKING:
-    from agent.requests import Photo
+    from agent.requests import Consent, Photo
     from agent.serving.engine import LateEngine
 
 LARGEST_DATA = 3_000_000
@@ -65,10 +66,29 @@ def _given(reference: str, settings: Settings, reach: Reach, engine: LateEngine)
 
         return [picture_of(engine.get(), *parsed_uri(reference))]
     if reference.startswith("@"):
-        from agent.identities import Identities
+        from agent.identities import Identities, name_in
 
-        return Identities(settings.home, current_client()).photos_of(reference, engine.get().artifacts)
+        name = name_in(reference)
+        if name is not None:
+            return Identities(settings.home, current_client()).photos_of(name, engine.get().artifacts)
     return [_Opened(*open_reference(reference, settings, reach))]
+
+
+def photo_meant(reference: str, settings: Settings, reach: Reach, engine: LateEngine) -> Photo:
+    """The photo that similarity would be measured against, by the hash that it gets when it is stored."""
+    from agent.requests import Photo
+
+    first = _given(reference.strip(), settings, reach, engine)[0]
+    if isinstance(first, _Opened):
+        return Photo(image=f"{sha256(first.png).hexdigest()}.png", name=first.name)
+    return first
+
+
+def saved_consent(reference: str, settings: Settings) -> Consent | None:
+    """The consent that was saved with the named person whom a reference means; ``None`` for any other reference."""
+    from agent.identities import Identities
+
+    return Identities(settings.home, current_client()).consent_of(reference)
 
 
 def open_reference(reference: str, settings: Settings, reach: Reach) -> tuple[bytes, str]:

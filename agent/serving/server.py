@@ -17,6 +17,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult, Resource
 from pydantic import ValidationError
 
+from agent.serving.consenting import Consenting
 from agent.serving.engine import LateEngine
 from agent.serving.mcp_prompts import add_prompts
 from agent.serving.photo_tools import PhotoTools
@@ -48,7 +49,7 @@ _HEAD_START = 1.0
 """Seconds that clients get to ask for the tools before the engine's imports compete for the processor."""
 
 
-class PlainServer(MCPServer[None]):
+class PlainServer(MCPServer[Any]):
     """Answers a call that cannot work with one sentence, where the SDK puts the tool's name or pydantic's report.
 
     Of resources it lists those made last too.
@@ -64,7 +65,7 @@ class PlainServer(MCPServer[None]):
         return [*await super().list_resources(), *await newest_videos(self._jobs)]
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         try:
             return await super().call_tool(name, arguments, context)
@@ -88,11 +89,11 @@ def _sentence(rejected: ValidationError) -> str:
 
 def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
     @asynccontextmanager
-    async def lifespan(_: MCPServer[None]) -> AsyncIterator[None]:
+    async def lifespan(_: MCPServer[Consenting]) -> AsyncIterator[Consenting]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_resume_jobs, engine, server.head_start_over)
             try:
-                yield
+                yield Consenting(engine, reach)
             finally:
                 tasks.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
