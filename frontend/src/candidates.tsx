@@ -51,8 +51,8 @@ function Choice({ job, carrier, candidate, busy, animate }: CandidatesProps & { 
         <span class="number">{number}</span>
         <strong>{similarity(candidate.similarity)}</strong>
         <span class={`chip ${passed ? "good" : "weak"}`}>{verdict}</span>
-        {chosen && <span class="chip note">chosen</span>}
       </span>
+      {chosen && <span class="chip note">chosen</span>}
     </button>
   );
 }

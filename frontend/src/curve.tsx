@@ -91,7 +91,7 @@ export function Curve({ result, now, seek }: CurveProps) {
           )}
         </svg>
         {goodFrom !== null && (
-          <span class="tick" style={{ top: `${y(goodFrom)}%` }}>good from {similarity(goodFrom)}</span>
+          <span class="tick" style={{ top: `${y(goodFrom)}%` }}>well held from {similarity(goodFrom)}</span>
         )}
         <span class="tick floor" style={{ top: "100%" }}>{similarity(lowest)}</span>
       </div>

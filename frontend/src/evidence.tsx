@@ -3,18 +3,14 @@ import type { Delivered } from "./job";
 
 /** What was measured on the delivered video. */
 export function Evidence({ result }: { result: Delivered }) {
-  const goodFrom = result.good_from;
-  const tone = goodFrom === null ? "" : (result.identity_skip ?? -1) >= goodFrom ? "good" : "weak";
+  const weak = result.good_from !== null && (result.identity_skip ?? -1) < result.good_from;
   return (
     <section class="evidence" aria-label="Evidence">
       <dl>
-        <div class={`lead ${tone}`}>
+        <div class={`lead ${weak ? "weak" : ""}`}>
           <dt>Identity similarity</dt>
           <dd>{similarity(result.identity_skip)}</dd>
-          <dd class="small">
-            mean of the frames that show a face ({result.recogniser})
-            {goodFrom !== null && `; good from ${similarity(goodFrom)}`}
-          </dd>
+          <dd class="small">mean of the frames that show a face, by {result.recogniser}</dd>
         </div>
         {result.first_frame !== null && (
           <Figure name="First frame" value={similarity(result.first_frame_similarity)}>

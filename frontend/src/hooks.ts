@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type Carrier, type Picture, sentence } from "./carrier";
 import { unfinished, type VideoJob } from "./job";
 
-const LOOK = 2000;
+export const LOOK = 2000;
 /** Milliseconds between two looks at a job that goes on. */
 
 /** Run `look` at once and then every `every` milliseconds while the page is seen, until the page lets go of it. */

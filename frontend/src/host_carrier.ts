@@ -24,6 +24,13 @@ export class HostCarrier implements Carrier {
     if (host.capabilities.downloadFile) this.save = (job) => this.#download(job);
   }
 
+  /** The newest jobs, the newest first. */
+  async jobs(): Promise<VideoJob[]> {
+    const result = await this.#host.ask<ToolResult>("tools/call", { name: "list_video_jobs", arguments: { limit: 5 } });
+    const told = result.structuredContent as { jobs?: VideoJob[] } | undefined;
+    return told?.jobs ?? [];
+  }
+
   job(id: string): Promise<VideoJob> {
     return this.#call("get_video_job", { job_id: id, wait_seconds: 0 });
   }

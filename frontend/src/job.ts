@@ -80,6 +80,14 @@ export interface VideoJob {
   question: string | null;
 }
 
+/** The job that a call with these arguments has begun, or looks at; `jobs` are the newest first. */
+export function begunBy(given: Record<string, unknown>, jobs: readonly VideoJob[]): VideoJob | undefined {
+  const prompt = typeof given.prompt === "string" ? given.prompt.trim().replace(/\s+/g, " ") : null;
+  return jobs.filter(unfinished).find((job) =>
+    prompt === null ? given.job_id === job.parent || given.job_id === job.job_id : job.prompt === prompt,
+  );
+}
+
 export function isJob(value: unknown): value is VideoJob {
   return typeof value === "object" && value !== null && "job_id" in value && "status" in value;
 }

@@ -1,3 +1,5 @@
+import { useEffect, useRef } from "preact/hooks";
+
 import { Candidates } from "./candidates";
 import type { Carrier } from "./carrier";
 import { Details } from "./details";
@@ -63,6 +65,12 @@ function Warnings({ warnings }: { warnings: readonly string[] }) {
 }
 
 function Heading({ job, open }: { job: VideoJob; open(id: string): void }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const shown = useRef(job.job_id);
+  useEffect(() => {
+    if (shown.current !== job.job_id) heading.current?.focus(); // what had the focus may be gone
+    shown.current = job.job_id;
+  }, [job.job_id]);
   return (
     <header>
       <p class="row tags">
@@ -73,7 +81,7 @@ function Heading({ job, open }: { job: VideoJob; open(id: string): void }) {
           <Other key={id} id={id} open={open}>Other version {place + 1}</Other>
         ))}
       </p>
-      <h1 class={job.prompt.length > 140 ? "long" : ""}>{job.prompt}</h1>
+      <h1 ref={heading} tabIndex={-1} class={job.prompt.length > 140 ? "long" : ""}>{job.prompt}</h1>
       {job.understood && <p class="understood">{job.understood}</p>}
     </header>
   );

@@ -6,24 +6,25 @@ import { useEffect, useState } from "preact/hooks";
 import { Refusal } from "./carrier";
 import { Host, type HostContext, type ToolResult } from "./host";
 import { HostCarrier, textOf, type Wish } from "./host_carrier";
-import { isJob, type VideoJob } from "./job";
+import { LOOK, watching } from "./hooks";
+import { begunBy, isJob, type VideoJob } from "./job";
 import { Panel } from "./panel";
 import { Studio } from "./studio";
 
 type Scene =
-  | { of: "waiting"; prompt: string }
+  | { of: "waiting"; given: Record<string, unknown> }
   | { of: "studio"; fault: string | null }
   | { of: "job"; job: VideoJob }
   | { of: "over"; told: string };
 
 const page = document.getElementById("page")!;
-let scene: Scene = { of: "waiting", prompt: "" };
+let scene: Scene = { of: "waiting", given: {} };
 let change: (scene: Scene) => void = () => undefined;
 
 const host = new Host({
-  input: (given) => show({ of: "waiting", prompt: typeof given.prompt === "string" ? given.prompt : "" }),
+  input: (given) => show({ of: "waiting", given }),
   result: (result) => show(sceneOf(result)),
-  cancelled: () => show({ of: "over", told: "The call was cancelled; a job that had begun goes on." }),
+  cancelled: () => scene.of === "waiting" && show({ of: "over", told: "The call was cancelled; its job goes on." }),
   context: dress,
   teardown: () => render(null, page),
 });
@@ -48,13 +49,7 @@ function Player({ carrier }: { carrier: HostCarrier }) {
   const make = async (wish: Wish): Promise<void> => showJob(await carrier.generate(wish));
   switch (seen.of) {
     case "waiting":
-      return (
-        <article class="panel" aria-busy="true">
-          {seen.prompt && <h1>{seen.prompt}</h1>}
-          <p role="status">At work…</p>
-          <progress aria-label="At work" />
-        </article>
-      );
+      return <Waiting given={seen.given} carrier={carrier} begun={showJob} />;
     case "studio":
       return (
         <>
@@ -67,6 +62,35 @@ function Player({ carrier }: { carrier: HostCarrier }) {
     case "over":
       return <p class="box note" role="status">{seen.told}</p>;
   }
+}
+
+interface WaitingProps {
+  given: Record<string, unknown>;
+  carrier: HostCarrier;
+  begun(job: VideoJob): void;
+}
+
+/** A call that has not answered yet. It may wait for long, so the job that it began is looked for meanwhile. */
+function Waiting({ given, carrier, begun }: WaitingProps) {
+  useEffect(() => {
+    let current = true;
+    const stop = watching(async () => {
+      const jobs = await carrier.jobs().catch(() => []); // the call's own answer comes in any case
+      const job = begunBy(given, jobs);
+      if (job && current) begun(job);
+    }, LOOK);
+    return () => {
+      current = false;
+      stop();
+    };
+  }, [given]);
+  return (
+    <article class="panel" aria-busy="true">
+      {typeof given.prompt === "string" && <h1>{given.prompt}</h1>}
+      <p role="status">At work…</p>
+      <progress aria-label="At work" />
+    </article>
+  );
 }
 
 /** The host's theme, and those of its colours that leave ours readable. */

@@ -140,7 +140,9 @@ class Host:
         self.site = site
         self.context: Json = {"theme": "light"}
         self.capabilities: Json = {"serverTools": {}, "serverResources": {}, "updateModelContext": {}}
-        self.tools: dict[str, Callable[[Json], Json]] = {}
+        self.tools: dict[str, Callable[[Json], Json]] = {
+            "list_video_jobs": lambda _: {"structuredContent": {"jobs": []}}
+        }
         self.resources: dict[str, tuple[str, bytes]] = {}
         self.calls: list[tuple[str, Json]] = []
         self.messages: list[Json] = []

@@ -39,7 +39,8 @@ def test_the_video_plays_from_what_the_host_read(shown: Any, answer: Answer) -> 
 def test_the_evidence_stands_beside_the_video(shown: Any, answer: Answer) -> None:
     app = shown.open(result=answer())
     evidence = app.get_by_role("region", name="Evidence")
-    for told in ("0.78", "dlib ResNet", "good from 0.70", "0.86", "passed the gate after 2 attempts", "89 %"):
+    expect(app.locator(".plot")).to_contain_text("well held from 0.70")
+    for told in ("0.78", "dlib ResNet", "0.86", "passed the gate after 2 attempts", "89 %"):
         expect(evidence).to_contain_text(told)
     expect(app.get_by_text("preview: a sketch")).to_be_visible()
     expect(app.get_by_role("list", name="Warnings")).to_contain_text("The framing was loosened")
@@ -157,6 +158,32 @@ def test_progress_is_asked_for_until_the_job_ends(shown: Any, answer: Answer) ->
     assert len(shown.asked("get_video_job")) == asked == 2
 
 
+@pytest.mark.parametrize(
+    ("given", "begun"),
+    [
+        ({"prompt": "A  woman waves.", "reference": "me.png"}, {"prompt": "A woman waves."}),
+        ({"job_id": "job"}, {"job_id": "job"}),
+        ({"job_id": "before", "instruction": "slower"}, {"parent": "before"}),
+    ],
+)
+def test_a_call_that_still_waits_shows_the_job_that_it_began(
+    shown: Any, answer: Answer, job: Answer, given: dict[str, Any], begun: dict[str, Any]
+) -> None:
+    others = [job(job_id="old", **{name: value for name, value in begun.items() if name != "job_id"})]
+    others.append(job("running", job_id="other", prompt="Another one."))
+    running = job("running", **begun)
+    shown.tools["list_video_jobs"] = lambda given: {"structuredContent": {"jobs": [*others, running]}}
+    shown.tools["get_video_job"] = lambda given: answer("running", **begun)
+    app = shown.open(given)
+    expect(app.get_by_role("progressbar", name="Animating")).to_be_visible()
+    shown.visit.until(lambda: shown.asked("get_video_job"))
+    assert shown.asked("get_video_job")[0]["job_id"] == running["job_id"]
+    shown.tell("ui/notifications/tool-cancelled", {})
+    expect(app.get_by_role("heading", level=1)).to_have_text(running["prompt"])
+    shown.tell("ui/notifications/tool-result", answer(**begun))
+    expect(app.locator("video")).to_be_visible()
+
+
 def test_a_page_that_nobody_sees_asks_for_nothing(shown: Any, answer: Answer) -> None:
     shown.tools["get_video_job"] = lambda given: answer("running")
     app = shown.open(result=answer("running"))
@@ -228,6 +255,7 @@ def test_everything_can_be_done_by_keyboard(shown: Any, answer: Answer) -> None:
     shown.visit.page.keyboard.press("Enter")
     shown.visit.until(lambda: shown.asked("animate_first_frame"))
     assert shown.asked("animate_first_frame")[0]["candidate"] == 4
+    expect(app.get_by_role("heading", level=1)).to_be_focused()
 
 
 @pytest.mark.parametrize("scene", ["finished", "running", "studio"])
@@ -274,7 +302,7 @@ def test_the_host_is_told_how_high_the_page_is(shown: Any, answer: Answer) -> No
         lambda: shown.heard(told)[-1]["height"] == pytest.approx(app.locator("#page").bounding_box()["height"], abs=1)
     )
     before = shown.heard(told)[-1]["height"]
-    shown.tell("ui/notifications/tool-cancelled", {"reason": "by the user"})
+    shown.tell("ui/notifications/tool-result", answer("cancelled", candidates=[], result=None))
     shown.visit.until(lambda: shown.heard(told)[-1]["height"] < before)
 
 
