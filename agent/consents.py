@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -215,10 +215,35 @@ class ConsentBook:
             if remembered is None:
                 raise self._refusal(kept, photos)
         elif remembered is None:
-            self._expect_allowed(request, client)
+            self._expect_given(consent, photos, client)
         if remembered is None or (consent.record is None and remembered.basis != consent.basis):
             remembered = self._recorded(request, client)
         return request.model_copy(update={"consent": consent_under(remembered)})
+
+    def keep_for_person(
+        self, name: str, consent: Consent, photos: Sequence[str], new: Sequence[str], client: str | None
+    ) -> dict[str, ConsentRecord]:
+        """Record consent for any video with each of the ``new`` among a named person's photos; by photo.
+
+        ``consent`` was stated now, or is that of one of the person's records. Raises ``InputError`` where it was
+        withdrawn, or its time is over.
+        """
+        if consent.record is None:
+            self._expect_given(consent.model_copy(update={"scope": "any video"}), photos, client)
+        elif not self._holds(before := self.get(consent.record), photos):
+            raise self._refusal(before, photos)
+        return {
+            photo: self.record(
+                subject=name,
+                basis=consent.basis,
+                source=consent.source,
+                scope="any video",
+                reference=photo,
+                expires=consent.expires.timestamp() if consent.expires else None,
+                client=client,
+            )
+            for photo in new
+        }
 
     def expect_standing(self, request: JobRequest) -> None:
         """Raises ``InputError`` where the consent that a job was queued with holds no more."""
@@ -229,9 +254,9 @@ class ConsentBook:
     def close(self) -> None:
         self._engine.dispose()
 
-    def _expect_allowed(self, request: JobRequest, client: str | None) -> None:
+    def _expect_given(self, consent: Consent, photos: Iterable[str], client: str | None) -> None:
         """After a withdrawal only the owner's new consent for any video counts."""
-        consent, withdrawal = request.consent, self.withdrawn(*_photos(request))
+        withdrawal = self.withdrawn(*photos)
         if withdrawal and (client, consent.source, consent.scope) != (None, "stated by the user", "any video"):
             raise InputError(_withdrawn(withdrawal))
 

@@ -41,6 +41,7 @@ class NamedPhoto(BaseModel):
     side: float = Field(description="pixels of the shorter side of the face")
     yaw: float | None = Field(description="degrees; null where the recogniser does not tell")
     similarity: float = Field(description="to the first photo")
+    consent: str = Field(description="id of its record in agent.consents")
 
 
 class Identity(BaseModel):
@@ -76,7 +77,8 @@ class Identities:
     """The named people of this installation's owner, or those of one ``client`` of its HTTP server."""
 
     def __init__(self, home: Path, client: str | None = None) -> None:
-        self._home = home
+        self.home = home
+        self.client = client
         self._all = home / "identities"
         self._folder = self._all if client is None else self._all / f"@{sha256(client.encode()).hexdigest()[:32]}"
 
@@ -136,8 +138,8 @@ class Identities:
                 )
             for photo in identity.photos:
                 if not self.file(identity, photo).exists():
-                    write_whole(self.file(identity, photo), artifacts.read(photo.image), self._home)
-            write_whole(self._person(identity.name), identity.model_dump_json(indent=2).encode(), self._home)
+                    write_whole(self.file(identity, photo), artifacts.read(photo.image), self.home)
+            write_whole(self._person(identity.name), identity.model_dump_json(indent=2).encode(), self.home)
 
     def forget(self, name: str) -> Identity:
         """Delete a person and their photos, and tell who it was; ``InputError`` where there is nobody of that name."""
@@ -154,7 +156,7 @@ class Identities:
     def _changing(self) -> Iterator[None]:
         from filelock import FileLock
 
-        with writing_to(self._home):
+        with writing_to(self.home):
             private_folder(self._folder)
         with FileLock(self._all / ".lock"):
             self._tidy()

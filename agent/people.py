@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
 
+from agent.consents import ConsentBook, ConsentRecord, consent_under
 from agent.identities import Identities, Identity, NamedPhoto, checked_name
 from agent.photos import look_at
 from agent.planner.desk import Caller
@@ -45,10 +47,9 @@ def save_person(
     person who is known. ``ask`` gives what runs operations, as that of ``JobEngine`` does. Raises ``InputError`` for a
     photo that cannot work and for one of somebody else, with its name.
     """
-    before = identities.find(name)
-    consent = consent or (before.consent if before else None)
-    if consent is None:
-        raise InputError(f"@{checked_name(name)} is new; say on what basis their likeness is used.")
+    name, before = checked_name(name), identities.find(name)
+    if before is None and consent is None:
+        raise InputError(f"@{name} is new; say on what basis their likeness is used.")
     if before and face is not None:
         raise InputError(f"@{before.name} is known, so their face is found by its likeness; leave out which it is.")
     known = identities.photos_of(before.name, artifacts) if before else []
@@ -58,11 +59,15 @@ def save_person(
         seen = _look([*known, *(photo for photo in photos.values() if photo not in known)], face, recipe, ask(purpose))
     finally:
         artifacts.drop_job(purpose)
+    records = _recorded(identities, name, before, consent, [photo.image for photo in seen.photos])
     identity = Identity(
-        name=checked_name(name),
-        photos=[_measured(photo, score) for photo, score in zip(seen.photos, seen.scores, strict=True)],
+        name=name,
+        photos=[
+            _measured(photo, score, records[photo.image].id)
+            for photo, score in zip(seen.photos, seen.scores, strict=True)
+        ],
         recogniser=seen.recogniser.name,
-        consent=consent,
+        consent=consent_under(records[seen.photos[0].image]),
         created=before.created if before else datetime.now(UTC),
         cut_outs=sorted(seen.cut_outs.union(before.cut_outs if before else ())),
     )
@@ -71,13 +76,18 @@ def save_person(
 
 
 def forget_person(
-    identities: Identities, name: str, artifacts: Artifacts, store: JobStore
+    identities: Identities, name: str, revoke: bool, artifacts: Artifacts, store: JobStore
 ) -> tuple[Identity, list[JobRow]]:
     """Delete a person; what comes back is who it was, and the jobs that were made of their photos.
 
-    Those jobs keep the photos that they need for a follow-up; every other copy goes.
+    Those jobs keep the photos that they need for a follow-up; every other copy goes. With ``revoke`` the consent is
+    withdrawn too, so that no further video is made of the photos, and jobs that wait or run are stopped.
     """
     identity = identities.forget(name)
+    if revoke:
+        with closing(ConsentBook(identities.home)) as book:
+            for photo in identity.photos:
+                book.revoke(photo.consent)
     jobs = {row.id: row for photo in identity.photos for row in store.using(photo.image)}
     for photo in identity.photos:
         if not store.using(photo.image):
@@ -86,6 +96,19 @@ def forget_person(
         for cut_out in identity.cut_outs:
             artifacts.drop(cut_out)
     return identity, sorted(jobs.values(), key=lambda row: -row.place)
+
+
+def _recorded(
+    identities: Identities, name: str, before: Identity | None, consent: Consent | None, photos: list[ArtifactId]
+) -> dict[ArtifactId, ConsentRecord]:
+    """The consent record of each photo: new ones for new photos, and for all of them where consent was stated now."""
+    kept = {photo.image: photo.consent for photo in before.photos} if before and consent is None else {}
+    stated = consent or (before.consent if before else None)
+    assert stated is not None
+    with closing(ConsentBook(identities.home)) as book:
+        new = [photo for photo in photos if photo not in kept]
+        made = book.keep_for_person(name, stated, photos, new, identities.client)
+        return {photo: made[photo] if photo in made else book.get(kept[photo]) for photo in photos}
 
 
 def _look(photos: list[Photo], face: int | None, recipe: Recipe, call: Caller) -> _Seen:
@@ -140,7 +163,7 @@ def _anchor(scores: Sequence[ImageScore], limits: Thresholds) -> int:
     return good[0] if good else min(range(len(scores)), key=turned)
 
 
-def _measured(photo: Photo, score: ImageScore) -> NamedPhoto:
+def _measured(photo: Photo, score: ImageScore, consent: str) -> NamedPhoto:
     face = score.face
     assert face is not None
     assert score.similarity is not None
@@ -151,4 +174,5 @@ def _measured(photo: Photo, score: ImageScore) -> NamedPhoto:
         side=min(face.width, face.height),
         yaw=face.yaw,
         similarity=score.similarity,
+        consent=consent,
     )

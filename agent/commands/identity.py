@@ -86,7 +86,12 @@ def show_identity(name: Name) -> None:
 
 
 @identity.command("forget")
-def forget_identity(name: Name) -> None:
+def forget_identity(
+    name: Name,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Withdraw the consent too: no further video is made of these photos.")
+    ] = False,
+) -> None:
     """Delete a person's photos and all that was measured of them; videos that were made stay, and are named."""
     with told_plainly():
         from agent.identities import Identities
@@ -100,7 +105,7 @@ def forget_identity(name: Name) -> None:
         people.get(name)
         store = JobStore(settings.home / "jobs.sqlite")
         try:
-            forgotten, jobs = forget_person(people, name, Artifacts(settings.home), store)
+            forgotten, jobs = forget_person(people, name, revoke, Artifacts(settings.home), store)
         finally:
             store.close()
         print(f"@{forgotten.name} is forgotten.")  # noqa: T201 - the result

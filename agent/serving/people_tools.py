@@ -99,13 +99,20 @@ class PeopleTools:
         with in_one_sentence(self._engine.settings, self._reach):
             return await anyio.to_thread.run_sync(self._listed)
 
-    async def forget_identity(self, name: PersonName) -> Annotated[CallToolResult, Forgotten]:
+    async def forget_identity(
+        self,
+        name: PersonName,
+        revoke: Annotated[
+            bool,
+            Field(description="Withdraw the consent too: no further video is made of these photos, by anybody."),
+        ] = False,
+    ) -> Annotated[CallToolResult, Forgotten]:
         """Delete a saved person's photos and what was measured of them. Ask the user first: it cannot be undone.
 
         Videos that were made of the person stay, and the answer says which.
         """
         with in_one_sentence(self._engine.settings, self._reach):
-            return await anyio.to_thread.run_sync(self._forgotten, name)
+            return await anyio.to_thread.run_sync(self._forgotten, name, revoke)
 
     def _saved(self, name: str, references: list[str], basis: str | None, face: int | None) -> CallToolResult:
         from agent.people import save_person
@@ -131,11 +138,11 @@ class PeopleTools:
         )
         return _told(text, found, _faces(people, saved))
 
-    def _forgotten(self, name: str) -> CallToolResult:
+    def _forgotten(self, name: str, revoke: bool) -> CallToolResult:
         from agent.people import forget_person
 
         engine = self._engine.get()
-        identity, rows = forget_person(self._people(), name, engine.artifacts, engine.store)
+        identity, rows = forget_person(self._people(), name, revoke, engine.artifacts, engine.store)
         jobs = [
             Leftover(job_id=row.id, status=row.status, folder=self._shown((row.result or {}).get("folder")))
             for row in rows
