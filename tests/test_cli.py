@@ -194,3 +194,30 @@ def test_a_video_is_changed_by_a_follow_up(instant, steadface):
     assert asked.returncode == 2
     assert "What shall change?" in asked.stderr
     assert "There is no job 'none'" in steadface("refine", "none", "slower").stderr
+
+
+def test_first_frames_are_shown_and_the_chosen_one_becomes_a_video(instant, steadface, tmp_path):
+    painted = steadface(
+        *("generate", "--reference", ASTRONAUT, "--prompt", "similarity=0.3 yaw=60 then similarity=0.9"),
+        *("--consent", "licensed", "--stop-after", "first_frame", "--out", tmp_path / "painted"),
+    )
+    assert painted.returncode == 0, painted.stderr
+    assert str(tmp_path / "painted" / "contact_sheet.jpg") in painted.stdout
+    assert "candidate 1   similarity 0.300 (instant recogniser), did not pass" in painted.stdout
+    assert "candidate 3   similarity 0.900 (instant recogniser), passed, the gate's choice" in painted.stdout
+    job = re.search(r"steadface animate (\S+) NUMBER", painted.stdout)[1]
+    made = steadface("animate", job, "2", "--json")
+    assert made.returncode == 0, made.stderr
+    view = json.loads(made.stdout)
+    assert (view["parent"], view["result"]["first_frame_passed"]) == (job, False)
+    assert "has no candidate 5; its first frames are 1 to 4." in steadface("animate", job, "5").stderr
+
+
+def test_the_curve_of_a_result_names_the_tiles_of_its_contact_sheet(instant, steadface):
+    words = ("generate", "--reference", ASTRONAUT, "--prompt", "damage=16-40", "--consent", "licensed", "--json")
+    result = json.loads(steadface(*words, STEADFACE_MAX_REPAIRS="0").stdout)["result"]
+    shown = [point for point in result["curve"] if point["tile"]]
+    assert [point["tile"] for point in shown] == list(range(1, len(shown) + 1))
+    assert 1 < len(shown) <= len(result["curve"])
+    assert [point["similarity"] > result["good_from"] for point in shown] == [point["frame"] < 16 for point in shown]
+    assert shown[-1]["second"] == pytest.approx(40 / 16)
