@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import logging
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tools.errors import InputError
 
@@ -49,6 +50,7 @@ def _serve_stdio() -> None:
         from agent.serving.server import build_server
         from agent.settings import load_settings
 
+        _log_in_lines()
         engine = LateEngine(load_settings())
         server = build_server(engine, Reach.STDIO)
     _close_on_signals(engine)
@@ -63,6 +65,7 @@ def _serve_http(host: str, port: int, names: list[str]) -> None:
     from agent.serving.server import build_server
     from agent.settings import load_settings
 
+    _log_in_lines()
     settings = load_settings()
     access = access_of(settings)
     reach, engine = reach_of(host, access), LateEngine(settings)
@@ -70,6 +73,16 @@ def _serve_http(host: str, port: int, names: list[str]) -> None:
         serve_http(build_server(engine, reach), gallery_routes(engine, reach), access, host, port, names)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _log_in_lines() -> None:
+    """Log as clients keep it, in files, where the SDK would draw boxes as wide as a terminal, with a slow library."""
+    from mcp.server.mcpserver import server as sdk
+
+    def to_standard_error(level: Any = logging.INFO) -> None:  # noqa: ANN401 - the names of logging's levels
+        logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    sdk.configure_logging = to_standard_error  # type: ignore[attr-defined] # its constructor calls this whatever is set
 
 
 @contextmanager

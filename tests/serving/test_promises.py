@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +57,23 @@ async def test_two_servers_of_one_client_drive_the_device_in_turn(local: Any, as
     assert len(owners) == 1
     assert cancelled.structured_content["status"] == "cancelled"
     assert ended.structured_content["status"] == "completed"
+
+
+def test_the_log_is_lines_that_a_client_can_keep_in_a_file() -> None:
+    script = """
+import logging, sys
+from agent.serving import serve
+serve._log_in_lines()
+from agent.serving.engine import LateEngine
+from agent.serving.reach import Reach
+from agent.serving.server import build_server
+from agent.settings import load_settings
+build_server(LateEngine(load_settings()), Reach.STDIO)
+assert "rich" not in sys.modules
+logging.getLogger("steadface").warning("something to know")
+"""
+    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, check=True)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:,]+ WARNING steadface: something to know\n", done.stderr)
 
 
 def _works_for(process: psutil.Process, home: Path) -> bool:
