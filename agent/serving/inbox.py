@@ -43,9 +43,15 @@ def inbox_of(settings: Settings) -> Path:
 
 def photos_in(folder: Path, limit: int) -> list[Listed]:
     """The newest photos of a folder, at most ``limit``, the newest first."""
+    return [_listed(file) for file in newest_files(folder)[:limit]]
+
+
+def newest_files(folder: Path) -> list[Path]:
+    """The files of a folder that look like photos, the newest first; none where there is no folder."""
+    if not folder.is_dir():
+        return []
     files = [file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
-    files.sort(key=lambda file: (-file.stat().st_mtime, file.name))
-    return [_listed(file) for file in files[:limit]]
+    return sorted(files, key=lambda file: (-file.stat().st_mtime, file.name))
 
 
 def sheet_of(photos: Sequence[Listed]) -> str | None:

@@ -18,6 +18,7 @@ from mcp.types import CallToolResult, InputRequiredResult, Resource
 from pydantic import ValidationError
 
 from agent.serving.consenting import Consenting
+from agent.serving.completion import add_completion
 from agent.serving.engine import LateEngine
 from agent.serving.mcp_prompts import add_prompts
 from agent.serving.photo_tools import PhotoTools
@@ -117,6 +118,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
     )
     add_resources(server, engine, reach)
     add_prompts(server)
+    add_completion(server, engine, reach)
     return server
 
 
