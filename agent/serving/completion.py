@@ -35,7 +35,7 @@ Reference = PromptReference | ResourceTemplateReference
 def add_completion(server: MCPServer[Any], engine: LateEngine, reach: Reach) -> None:
     completions = _Completions(engine, reach)
 
-    @server.completion()
+    @server.completion()  # type: ignore[no-untyped-call, untyped-decorator]
     async def complete(
         ref: Reference, argument: CompletionArgument, context: CompletionContext | None
     ) -> Completion | None:
