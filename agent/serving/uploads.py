@@ -24,11 +24,13 @@ UPLOAD_URI = f"{SCHEME}://uploads/"
 _KEPT_SECONDS = 24 * 60 * 60
 """How long a photo that came over the network may wait to be used."""
 
-_MOST_LINKS = 100
+_MOST_LINKS, _MOST_KEPT = 10, 50
+"""Of one client."""
+
 _NAME = re.compile(r"[\w-]{22}")
 
 
-@dataclass
+@dataclass(eq=False)
 class Link:
     """``reference`` is what to give as reference, once the photo is in."""
 
@@ -47,21 +49,21 @@ class Uploads:
     def __init__(self, settings: Settings, reach: Reach) -> None:
         self._settings = settings
         self._reach = reach
-        self._links: dict[str, Link] = {}
+        self._links: list[Link] = []
 
     def open(self) -> Link:
-        """A new link for the current client. The oldest are forgotten where there are too many."""
-        for old in [link for link in self._links.values() if not link.seconds_left]:
-            del self._links[old.token]
-        while len(self._links) >= _MOST_LINKS:
-            del self._links[next(iter(self._links))]
-        link = Link(secrets.token_urlsafe(16), current_client())
-        self._links[link.token] = link
-        return link
+        """A new link for the current client, whose oldest are forgotten where there are too many."""
+        client = current_client()
+        self._links = [link for link in self._links if link.seconds_left]
+        own = [link for link in self._links if link.client == client]
+        for old in own[: max(0, len(own) + 1 - _MOST_LINKS)]:
+            self._links.remove(old)
+        self._links.append(Link(secrets.token_urlsafe(16), client))
+        return self._links[-1]
 
     def found(self, token: str) -> Link | None:
         """The link of a token; compared with all there are, so that the time it takes tells nothing."""
-        same = [link for link in self._links.values() if hmac.compare_digest(link.token.encode(), token.encode())]
+        same = [link for link in self._links if hmac.compare_digest(link.token.encode(), token.encode())]
         return same[0] if same and same[0].seconds_left else None
 
     def receive(self, link: Link, data: bytes, name: str) -> None:
@@ -108,6 +110,8 @@ def _folder(settings: Settings, client: str | None) -> Path:
 
 
 def _forget_old(folder: Path) -> None:
-    for file in folder.iterdir():
-        if time.time() - file.stat().st_mtime > _KEPT_SECONDS:
+    """Delete what was kept long enough, and the oldest of what would be too many."""
+    files = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
+    for place, file in enumerate(files, 1):
+        if place >= _MOST_KEPT or time.time() - file.stat().st_mtime > _KEPT_SECONDS:
             file.unlink(missing_ok=True)

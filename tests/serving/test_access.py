@@ -131,6 +131,7 @@ async def test_the_job_of_another_client_is_unknown_everywhere(
             stolen = ask("waves", reference=f"steadface://jobs/{job_id}/first_frame.png")
             assert "There is no job" in (await bob.call_tool("generate_identity_video", stolen)).content[0].text
             assert (await bob.call_tool("list_video_jobs", {})).structured_content == {"jobs": []}
+            assert job_id not in (await bob.list_resources()).model_dump_json()
     posts = {"refine": {"instruction": "slower"}, "animate": {"candidate": 1}, "cancel": {}}
     for who, status in ((issuer.token("bob"), 404), (issuer.token("ada"), 200), (TOKEN, 200)):
         answers = [get(f"{root}/jobs/{job_id}/{name}", headers=bearer(who)) for name in files]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
@@ -121,10 +123,28 @@ def test_a_link_ends_after_its_time(desk: Uploads) -> None:
     assert desk.found(link.token) is None
 
 
-def test_the_oldest_link_is_forgotten_where_there_are_too_many(desk: Uploads) -> None:
-    first, *others = [desk.open() for _ in range(101)]
+def test_a_clients_oldest_link_is_forgotten_where_there_are_too_many_and_no_others(
+    desk: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners = desk.open()
+    monkeypatch.setattr(links, "current_client", lambda: "issuer ada")
+    first, *others = [desk.open() for _ in range(11)]
     assert desk.found(first.token) is None
-    assert all(desk.found(link.token) is link for link in others)
+    assert all(desk.found(link.token) is link for link in (owners, *others))
+
+
+def test_photos_are_kept_for_a_day_and_no_more_than_fifty(desk: Uploads, home: Path) -> None:
+    folder = home / "uploads" / "owner"
+    folder.mkdir(parents=True)
+    for number in range(60):
+        (folder / f"{number}.png").write_bytes(b"")
+        os.utime(folder / f"{number}.png", (time.time() - 3600 - number,) * 2)
+    os.utime(folder / "0.png", (time.time() - 90_000,) * 2)
+    desk.receive(link := desk.open(), jpeg(), "me.jpg")
+    assert link.reference
+    kept = {file.name for file in folder.iterdir()}
+    assert len(kept) == 50
+    assert not kept & {"0.png", "59.png"}
 
 
 def test_a_photo_is_the_clients_who_gave_it(desk: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
