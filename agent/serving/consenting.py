@@ -108,8 +108,8 @@ class Consenting:
         known = known_consent(settings.home, photo.image, client)
         saved = saved_consent(reference, settings)
         by_user = saved if saved and saved.source == _ANSWERED else None
-        answered = None if known.note else self._answers.get((client, sitting, photo.image))
-        return _Asked(photo, basis, saved, known.consent or by_user or answered, known.note)
+        before = by_user or self._answers.get((client, sitting, photo.image))
+        return _Asked(photo, basis, saved, known.consent or (None if known.note else before), known.note)
 
 
 async def consent_in_call(ctx: Context[Any], reference: str, consent: str | None) -> Any:  # noqa: ANN401 - the SDK reads it
