@@ -115,6 +115,12 @@ class Visit:
             assert time.monotonic() < ends, "it did not happen within 10 s"
             self.page.wait_for_timeout(20)
 
+    def expects(self, status: int) -> None:
+        """The browser has complained of an answer with this status, and that is as it should be."""
+        complaints = [problem for problem in self.problems if f"status of {status}" in problem]
+        assert complaints
+        self.problems = [problem for problem in self.problems if problem not in complaints]
+
 
 @pytest.fixture
 def visit(browser: Browser, site: Site) -> Iterator[Visit]:  # the page goes before its server
@@ -222,10 +228,6 @@ class Gallery:
         self.site.file("/", html, "text/html; charset=utf-8", **{"Content-Security-Policy": GALLERY_CSP})
         self.visit.page.goto(f"{self.site.url}/{place}")
         return self.visit.page
-
-    def expects(self, status: str) -> None:
-        """The browser complains of answers with this status, and of nothing else."""
-        self.visit.problems[:] = [problem for problem in self.visit.problems if status not in problem]
 
 
 @pytest.fixture

@@ -103,14 +103,14 @@ def test_who_is_not_logged_in_is_shown_the_way(gallery: Any) -> None:
     gallery.site.json("/api/jobs", {"error": "Log in."}, status=401)
     page = gallery.open()
     expect(page.get_by_role("link", name="Log in")).to_have_attribute("href", "/login")
-    gallery.expects("401")
+    gallery.visit.expects(401)
 
 
 def test_an_error_of_the_server_is_told_in_its_words(gallery: Any, jobs: Any) -> None:
     gallery.site.json("/api/jobs/gone", {"error": "There is no job 'gone'; list the jobs."}, status=404)
     page = gallery.open("#/jobs/gone")
     expect(page.get_by_role("alert")).to_have_text("There is no job 'gone'; list the jobs.")
-    gallery.expects("404")
+    gallery.visit.expects(404)
 
 
 def test_an_empty_gallery_says_how_to_begin(gallery: Any) -> None:
