@@ -18,6 +18,7 @@ from agent.store import JobRow, JobStore
 from tools.artifacts import Artifacts
 from tools.contracts import Thresholds
 from tools.errors import InputError
+from tools.home import LORAS
 from tools.pools.calls import ArtifactId, ImageScore, RecogniserFacts, ReferencePhoto, ScoreImages, ScoreReply
 
 
@@ -80,7 +81,8 @@ def forget_person(
 ) -> tuple[Identity, list[JobRow]]:
     """Delete a person; what comes back is who it was, and the jobs that were made of their photos.
 
-    Those jobs keep the photos that they need for a follow-up; every other copy goes. With ``revoke`` the consent is
+    Those jobs keep the photos that they need for a follow-up; every other copy goes, and so do the LoRAs that backends
+    keep of people, all of them, since none tells whose it is. With ``revoke`` the consent is
     withdrawn too, so that no further video is made of the photos, and jobs that wait or run are stopped.
     """
     identity = identities.forget(name)
@@ -92,6 +94,8 @@ def forget_person(
     for photo in identity.photos:
         if not store.using(photo.image):
             artifacts.drop(photo.image)
+    for lora in (identities.home / LORAS).glob("*.safetensors"):
+        lora.unlink(missing_ok=True)
     if not jobs:
         for cut_out in identity.cut_outs:
             artifacts.drop(cut_out)

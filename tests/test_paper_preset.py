@@ -187,4 +187,4 @@ def test_a_clip_that_the_video_model_was_not_trained_on_is_refused_before_anythi
     assert view.status == "failed"
     assert view.error is not None
     assert view.error.message == "VACE makes 5, 9, 13 … 81 frames, not 80; ask for 81."
-    assert not list((tmp_path / "home" / "identities").glob("*"))
+    assert not list((tmp_path / "home" / "loras").glob("*"))

@@ -10,6 +10,10 @@ import platformdirs
 from tools.environment import is_placeholder
 
 
+LORAS = "loras"
+"""Folder in it of people as LoRAs, which backends make again where they are missing."""
+
+
 def home_folder() -> Path:
     """Where ``STEADFACE_HOME`` says, else ``steadface`` in the user's data folder; perhaps not there yet."""
     named = os.environ.get("STEADFACE_HOME")

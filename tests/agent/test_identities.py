@@ -160,11 +160,13 @@ def test_an_unknown_name_brings_the_nearest_ones(people, save, shot):
 
 def test_of_somebody_forgotten_nothing_is_left(people, save, shot, home):
     save("alice", [shot("one.png"), shot("two.png", shade=30)])
+    (home / "loras").mkdir()
+    (home / "loras" / "hers.safetensors").touch()
     store = JobStore(home / "jobs.sqlite")
     identity, jobs = forget_person(people, "alice", False, Artifacts(home), store)
     store.close()
     assert (identity.name, jobs, people.names()) == ("alice", [], [])
-    assert not [file for file in files_under(home) if file.endswith((".png", ".json"))]
+    assert not [file for file in files_under(home) if file.endswith((".png", ".json", ".safetensors"))]
     with pytest.raises(InputError, match="nobody called @alice"):
         people.forget("alice")
 

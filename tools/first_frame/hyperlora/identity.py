@@ -20,7 +20,7 @@ from tools.first_frame.hyperlora.clip import PictureEncoder
 from tools.first_frame.hyperlora.conditioning import FaceReader, Look, look_at
 from tools.first_frame.hyperlora.network import HyperLora
 from tools.first_frame.hyperlora.shelf import Shelf
-from tools.home import home_folder
+from tools.home import LORAS, home_folder
 from tools.models.place import folder_of
 from tools.notes import note
 from tools.sdxl import IdentityLora
@@ -132,7 +132,7 @@ def encode_identity(images: Sequence[RGBImage]) -> dict[str, torch.Tensor]:
 
 def hyperlora_identity() -> HyperLoraIdentity:
     """With the published weights; ``Unavailable`` where one of the models is not on this machine."""
-    return HyperLoraIdentity(published_writer, _fingerprint(), Shelf(home_folder() / "identities"))
+    return HyperLoraIdentity(published_writer, _fingerprint(), Shelf(home_folder() / LORAS))
 
 
 @cache
