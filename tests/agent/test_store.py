@@ -89,3 +89,23 @@ def test_jobs_that_use_a_photo_are_found_wherever_their_request_names_it(store):
     store.add("other", {"photo": other}, {})
     store.add("further", {"photo": other, "more_photos": [{"image": photo, "name": "me.jpg"}]}, {})
     assert [row.id for row in store.using(photo)] == ["further", "first"]
+
+
+def test_a_client_finds_its_own_jobs_alone_and_the_owner_all(store):
+    for name, client in {"ada's": "ada", "bob's": "bob", "owner's": None}.items():
+        store.add(name, {"prompt": "waves", "photo": "abc.png"}, {}, client=client, parent="parent")
+    ada = store.seen_by("ada")
+    assert [row.id for row in ada.list(9)] == [row.id for row in ada.using("abc.png")] == ada.follow_ups("parent")
+    assert [row.id for row in ada.list(9)] == ["ada's"]
+    assert ada.get("ada's") is not None
+    assert ada.get("bob's") is None
+    assert ada.get("owner's") is None
+    assert {row.id for row in store.list(9)} == {"ada's", "bob's", "owner's"}
+    assert ada.unfinished() == store.unfinished() == 3
+
+
+def test_jobs_are_found_by_words_of_their_prompt_whatever_the_case(store):
+    add(store, "A woman Surfs", "50% off")
+    assert [row.id for row in store.list(9, words="surfs")] == ["A woman Surfs"]
+    assert [row.id for row in store.list(9, words="%")] == ["50% off"]
+    assert [row.id for row in store.list(9, "running", "surfs")] == []
