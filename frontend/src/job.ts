@@ -11,7 +11,6 @@ export interface Candidate {
   passed: boolean;
   chosen: boolean;
   spatial_prompt: string;
-  file: string | null;
 }
 
 export interface Point {
