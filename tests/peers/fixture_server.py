@@ -41,7 +41,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
 
     async def job(ctx: Context[Any], prompt: str, wait_seconds: float, faces: int = 1) -> CallToolResult:
         return await video.generate_identity_video(
-            ctx, photo_of(faces), prompt, consent="synthetic", seed=7, wait_seconds=wait_seconds
+            ctx, photo_of(faces), prompt, consent="synthetic", again=True, wait_seconds=wait_seconds, stated=None
         )
 
     @built.tool()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 import anyio
+import httpx2
 import pytest
+from issuer import RESOURCE, Issuer
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, CallToolResult, Request, Result
 from PIL import Image
 from pydantic import ConfigDict
@@ -192,3 +196,29 @@ async def test_a_job_of_an_earlier_process_is_a_task_too(ask: Ask) -> None:
         task = await get(client, made.structured_content["job_id"])
     assert task["status"] == "completed"
     assert task["result"]["structuredContent"]["result"] == made.structured_content["result"]
+
+
+async def test_the_task_of_another_client_is_unknown(
+    start_http: Callable[..., Any], issuer: Issuer, ask: Ask, photo_data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEADFACE_OAUTH_ISSUER", issuer.url)
+    monkeypatch.setenv("STEADFACE_OAUTH_RESOURCE_URL", RESOURCE)
+    monkeypatch.setenv("STEADFACE_OAUTH_SCOPES", "video")
+    url = start_http().url
+
+    @asynccontextmanager
+    async def caller(name: str) -> AsyncIterator[Client]:
+        headers = {"authorization": f"Bearer {issuer.token(name)}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=60) as http,
+            Client(streamable_http_client(url, http_client=http), extensions=[Tasks()]) as client,
+        ):
+            yield client
+
+    async with caller("ada") as ada, caller("bob") as bob:
+        task = told(await begin(ada, "generate_identity_video", ask("video=60", reference=photo_data)))
+        for asked in (get, cancel):
+            with pytest.raises(MCPError, match="There is no task") as refused:
+                await asked(bob, task["taskId"])
+            assert refused.value.code == INVALID_PARAMS
+        assert (await get(ada, task["taskId"]))["status"] == "working"
