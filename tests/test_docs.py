@@ -16,7 +16,7 @@ from agent.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 GENERATED: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 
 VARIABLE = r"STEADFACE_[A-Z0-9_]+"
 

@@ -157,6 +157,33 @@ def test_bundle_installs_this_project_and_no_torch() -> None:
     assert bundled["project"]["requires-python"] == PROJECT["requires-python"]
 
 
+@pytest.mark.parametrize(
+    ("extension", "folder"),
+    [(".claude-plugin/plugin.json", "${CLAUDE_PLUGIN_ROOT}"), ("gemini-extension.json", "${extensionPath}")],
+)
+def test_extension_serves_the_checkout_that_it_lies_in(extension: str, folder: str) -> None:
+    told = json.loads((ROOT / extension).read_text())
+    server = told["mcpServers"]["steadface"]
+    assert (server["command"], server["args"]) == ("uvx", ["--quiet", "--from", folder, "steadface", "serve"])
+    assert told["description"] == ENTRY["description"]
+
+
+SNIPPETS = [
+    (page.stem, json.loads(block))
+    for page in sorted((ROOT / "docs" / "install").glob("*.md"))
+    for block in re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("page", "snippet"), SNIPPETS)
+def test_snippet_for_a_client_names_an_absolute_path_or_the_address_of_mcp(page: str, snippet: dict[str, Any]) -> None:
+    key = "servers" if page == "vscode" else "mcpServers"
+    server = snippet[key]["steadface"]
+    assert server.get("command", "/").startswith("/")
+    assert server["args"][-1] == "serve" if "command" in server else server["url"].endswith("/mcp")
+    assert set(server.get("env", {})) <= VARIABLES
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="hadolint has no wheel for Windows")
 def test_container_file_passes_its_linter() -> None:
     linter = Path(sys.executable).with_name("hadolint")
