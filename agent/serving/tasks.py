@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TASKS = "io.modelcontextprotocol/tasks"
-TOOLS = frozenset({"generate_identity_video", "refine_identity_video", "animate_first_frame"})
+TOOLS = frozenset({"generate_identity_video", "refine_identity_video", "generate_first_frame", "animate_first_frame"})
 """The tools that begin a job; each has an argument ``wait_seconds``."""
 
 _VERSIONS = frozenset(MODERN_PROTOCOL_VERSIONS)

@@ -22,7 +22,7 @@ from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, CallTo
 from PIL import Image
 from pydantic import ConfigDict
 
-from agent.serving.tasks import TASKS, TaskParams, TaskUpdateParams
+from agent.serving.tasks import TASKS, TOOLS, TaskParams, TaskUpdateParams
 
 pytestmark = pytest.mark.anyio
 
@@ -94,6 +94,14 @@ def server(extensions: Sequence[ClientExtension] = ()) -> Client:
 async def begin(client: Client, name: str, arguments: dict[str, Any]) -> Any:
     """The answer of a call itself, a task where it is one."""
     return await client.session.call_tool(name, arguments, allow_claimed=True)
+
+
+async def test_every_tool_that_begins_a_job_may_answer_with_a_task() -> None:
+    async with server() as client:
+        tools = (await client.list_tools()).tools
+    waiting = {tool.name for tool in tools if "wait_seconds" in tool.input_schema["properties"]}
+    assert waiting - TOOLS == {"get_video_job", "request_photo"}, "what waits and begins no job"
+    assert waiting >= TOOLS
 
 
 async def test_a_call_becomes_a_task_whose_result_is_that_of_its_job(ask: Ask) -> None:
