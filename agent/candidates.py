@@ -9,7 +9,7 @@ from agent.context import Context, Tools
 from agent.delivery import SHEET, place_files, results_folder
 from agent.reporting import first_frame_threshold, first_frame_warnings, temporal_prompt
 from agent.state import Attempt, Candidate, State, Verdict
-from agent.views import CandidateView, FirstFrames
+from agent.views import CANDIDATE, CandidateView, FirstFrames
 from tools.artifacts import Artifacts
 from tools.pools.calls import MakeCandidateSheet, RecogniserFacts, SheetReply, ShownCandidate
 
@@ -26,6 +26,7 @@ def candidate_views(attempts: Sequence[Attempt], verdict: Verdict, artifacts: Ar
             attempt=candidate["attempt"],
             similarity=candidate["score"]["similarity"],
             passed=candidate["passed"],
+            fault=candidate.get("fault"),
             chosen=(candidate["attempt"], candidate["number"]) == (verdict["attempt"], verdict["candidate"]),
             spatial_prompt=attempts[candidate["attempt"] - 1]["spatial_prompt"],
             file=str(artifacts.path(candidate["image"])),
@@ -39,7 +40,7 @@ def deliver_candidates(state: State, context: Context, tools: Tools) -> dict[str
     candidates = candidates_of(state["attempts"])
     sheet = tools.call(_sheet_request(candidates, state, context), SheetReply).sheet
     pictures = {
-        f"candidate_{number}.png": context.artifacts.read(candidate["image"])
+        CANDIDATE.format(number): context.artifacts.read(candidate["image"])
         for number, candidate in enumerate(candidates, 1)
     }
     folder, recipe = results_folder(context), context.recipe

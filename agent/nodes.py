@@ -314,6 +314,7 @@ def _candidate(attempt: int, number: int, frame: Painted, score: ImageScore, rul
         image=frame["image"],
         score=score.model_dump(),
         passed=gate.passes(score, rule),
+        fault=None if gate.passes(score, rule) else gate.diagnose(score, rule).message,
     )
 
 

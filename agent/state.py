@@ -6,7 +6,7 @@ Plain JSON types only, so that a checkpoint written by one version can be read b
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from agent.planner.protocol import Plan
 from tools.contracts import Framing
@@ -16,7 +16,7 @@ JSON = dict[str, Any]
 
 
 class Candidate(TypedDict):
-    """One first frame. ``score`` is a dumped ``ImageScore``."""
+    """One first frame. ``score`` is a dumped ``ImageScore``; ``fault`` says why it did not pass."""
 
     attempt: int
     number: int
@@ -24,6 +24,7 @@ class Candidate(TypedDict):
     image: str
     score: JSON
     passed: bool
+    fault: NotRequired[str | None]
 
 
 class Attempt(TypedDict):

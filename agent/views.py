@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from agent.store import JobRow
 
 
+CANDIDATE = "candidate_{}.png"
+"""Name of a first frame in the folder of a job that stopped after them; the number goes in."""
+
+
 class CandidateView(BaseModel):
     """One first frame, as it was scored."""
 
@@ -20,6 +25,7 @@ class CandidateView(BaseModel):
     attempt: int
     similarity: float | None = Field(description="to the photo; null where no face was found")
     passed: bool = Field(description="the gate")
+    fault: str | None = Field(default=None, description="why it did not pass, where it did not")
     chosen: bool = Field(description="the gate chose it, or would")
     spatial_prompt: str
     file: str = Field(description="absolute path")
@@ -131,7 +137,8 @@ class JobView(BaseModel):
             waiting = f"Waiting for {ahead} earlier job{'s' * (ahead > 1)}" if ahead else "Waiting for the device"
             return waiting if self.estimate_seconds is None else f"{waiting}; {told_estimate(self.estimate_seconds)}"
         if self.status == "running":
-            return f"{self.doing}: {self.detail}" if self.detail else self.doing
+            doing = self.doing or "Starting"
+            return f"{doing}: {self.detail}" if self.detail else doing
         if self.first_frames:
             return "The candidates are painted; one is to be chosen"
         return self.error.message if self.error else self.status
@@ -145,8 +152,8 @@ def view_of(
     row: JobRow, waiting_before: int = 0, siblings: Sequence[str] = (), estimate_seconds: float | None = None
 ) -> JobView:
     kept, result = row.request.get("kept"), row.result
-    painted = result is not None and "video" not in result
-    return JobView(
+    painted = FirstFrames.model_validate(result) if result and "video" not in result else None
+    view = JobView(
         job_id=row.id,
         status=row.status,
         waiting_before=waiting_before,
@@ -156,8 +163,12 @@ def view_of(
         siblings=list(siblings),
         estimate_seconds=estimate_seconds,
         created=row.created,
-        first_frames=FirstFrames.model_validate(result) if painted else None,
+        first_frames=painted,
         result=Delivered.model_validate(result) if result and not painted else None,
         error=JobError.model_validate(row.error) if row.error else None,
         **(row.progress or {}),
     )
+    if painted:
+        for candidate in view.candidates:
+            candidate.file = str(Path(painted.folder) / CANDIDATE.format(candidate.number))
+    return view

@@ -77,8 +77,8 @@ def _candidates(view: JobView, painted: FirstFrames) -> list[str]:
 
 def _candidate(shown: CandidateView, recogniser: str) -> str:
     verdict = "passed" if shown.passed else "did not pass"
-    choice = ", the gate's choice" if shown.chosen else ""
-    return f"{f'candidate {shown.number}':<13} similarity {_figure(shown.similarity)} ({recogniser}), {verdict}{choice}"
+    why = ", the gate's choice" if shown.chosen else f": {shown.fault}" if shown.fault else ""
+    return f"{f'candidate {shown.number}':<13} similarity {_figure(shown.similarity)} ({recogniser}), {verdict}{why}"
 
 
 def _figure(value: float | None) -> str:

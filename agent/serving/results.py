@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -25,8 +24,8 @@ SCHEME = "steadface"
 WAIT = 45
 """Seconds that a call may wait by default: the most impatient clients give up after 60."""
 
-_SHOWN = (1024, 1024)
-"""Pixels that a picture of a fault has at the most."""
+_LARGEST_FAULT = 200_000
+"""Bytes that a picture of a fault has at the most."""
 
 
 class VideoJob(JobView):
@@ -178,7 +177,8 @@ def _painted(job: VideoJob, painted: FirstFrames) -> list[str]:
 def _candidate(shown: CandidateView) -> str:
     verdict = "passed the gate" if shown.passed else "did not pass"
     choice = ", the gate's choice" if shown.chosen else ""
-    return f"{shown.number}. similarity {_figure(shown.similarity)}, {verdict}{choice}: {shown.file}"
+    fault = f" ({shown.fault.rstrip('.')})" if shown.fault else ""
+    return f"{shown.number}. similarity {_figure(shown.similarity)}, {verdict}{choice}{fault}: {shown.file}"
 
 
 def _figure(similarity: float | None) -> str:
@@ -204,14 +204,10 @@ def _sheet(sheet: Path) -> list[ContentBlock]:
 
 def _picture(file: Path) -> ImageContent:
     """A picture as small as a message wants it."""
-    from PIL import Image
+    from agent.serving.small_pictures import jpeg_under
 
-    out = BytesIO()
-    with Image.open(file) as image:
-        small = image.convert("RGB")
-    small.thumbnail(_SHOWN)
-    small.save(out, "JPEG", quality=80)
-    return ImageContent(type="image", data=base64.b64encode(out.getvalue()).decode(), mime_type="image/jpeg")
+    small = jpeg_under(file.read_bytes(), _LARGEST_FAULT)
+    return ImageContent(type="image", data=base64.b64encode(small).decode(), mime_type="image/jpeg")
 
 
 def _bytes(file: Path) -> int | None:

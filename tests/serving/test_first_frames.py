@@ -32,6 +32,7 @@ async def test_a_job_that_stops_after_first_frames_shows_all_of_them_with_their_
     assert [each["chosen"] for each in job["candidates"]] == [False, False, True, False]
     assert all(Path(each["file"]).is_file() for each in job["candidates"])
     assert f'animate_first_frame(job_id="{job["job_id"]}"' in job["next_step"]
+    assert {each["fault"] for each in job["candidates"]} == {"The face is turned 60° away, more than 25°.", None}
     for each in job["candidates"]:
         assert f"{each['number']}. similarity {each['similarity']:.3f}" in said(result)
         assert each["uri"] == f"steadface://jobs/{job['job_id']}/candidates/{each['number']}.jpg"
@@ -59,6 +60,7 @@ async def test_the_chosen_candidate_becomes_the_first_frame_of_a_video(local, as
     assert made["status"] == "completed"
     assert made["parent"] == job["job_id"]
     assert [each["number"] for each in made["candidates"] if each["chosen"]] == [4]
+    assert Path(job["candidates"][3]["file"]).parent == Path(job["first_frames"]["folder"])
     assert Path(made["result"]["first_frame"]).read_bytes() == Path(job["candidates"][3]["file"]).read_bytes()
     assert "candidate 4, similarity 0.80" in said(result)
 
@@ -97,7 +99,8 @@ async def test_a_follow_up_on_the_motion_keeps_the_candidates(local, ask):
         job = (await painted(client, ask)).structured_content
         again = {"job_id": job["job_id"], "instruction": "motion damage=3-9"}
         made = (await client.call_tool("refine_identity_video", again)).structured_content
-    assert [each["file"] for each in made["candidates"]] == [each["file"] for each in job["candidates"]]
+    old, new = ([Path(each["file"]).read_bytes() for each in each["candidates"]] for each in (job, made))
+    assert old == new
     assert made["first_frames"]["temporal_prompt"] == "damage=3-9"
 
 
