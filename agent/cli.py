@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.commands import completing
 from agent.commands.consent import consent as consents
 from agent.commands.consent import stated_consent
 from agent.commands.following import follow, tell_end
@@ -27,7 +28,6 @@ app = typer.Typer(
     help="One photo of a person and one sentence in; a video of that person doing it out, "
     "with the evidence that it is still them.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -50,20 +50,27 @@ def generate(
         list[str],
         typer.Option(
             help="Photo of the person: JPEG, PNG, WebP or HEIC; or @name of a saved person. Give it again for more "
-            "photos of them; similarity is measured against the first."
+            "photos of them; similarity is measured against the first.",
+            autocompletion=completing.references,
         ),
     ],
     prompt: Annotated[str, typer.Option(help="What the person does and where, in a sentence.")],
     consent: Annotated[
         str | None,
-        typer.Option(help="Basis for using this likeness: self, written, licensed or synthetic."),
+        typer.Option(
+            help="Basis for using this likeness: self, written, licensed or synthetic.",
+            autocompletion=completing.consent_bases,
+        ),
     ] = None,
     remember: Annotated[bool, typer.Option("--remember", help="Remember the consent for any video of it.")] = False,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**32 - 1, help="Same seed, same video; drawn when left out.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; among your videos when left out.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Working set of models; preview needs none.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Working set of models; preview needs none.", autocompletion=completing.presets),
+    ] = None,
     face: Annotated[int | None, typer.Option(min=1, help="In a group photo: which face, from 1 at the left.")] = None,
     on_gate_failure: Annotated[
         str | None, typer.Option(help="When no first frame passes: go on with the best, or fail.", metavar="best|fail")
@@ -112,7 +119,10 @@ def generate(
 
 @app.command()
 def refine(
-    job_id: Annotated[str, typer.Argument(help="A job in any state, as steadface jobs lists it.")],
+    job_id: Annotated[
+        str,
+        typer.Argument(help="A job in any state, as steadface jobs lists it.", autocompletion=completing.jobs),
+    ],
     instruction: Annotated[str, typer.Argument(help='What shall be different, such as "slower, and let her smile".')],
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
 ) -> None:
@@ -136,7 +146,10 @@ def refine(
 
 @app.command()
 def animate(
-    job_id: Annotated[str, typer.Argument(help="A job that has first frames, as steadface jobs lists it.")],
+    job_id: Annotated[
+        str,
+        typer.Argument(help="A job that has first frames, as steadface jobs lists it.", autocompletion=completing.jobs),
+    ],
     candidate: Annotated[int, typer.Argument(min=1, help="The number of the first frame to make the video of.")],
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
 ) -> None:
@@ -162,7 +175,7 @@ def jobs(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
 
 
 @app.command()
-def cancel(job_id: str) -> None:
+def cancel(job_id: Annotated[str, typer.Argument(autocompletion=completing.jobs)]) -> None:
     """Cancel a job that waits or runs."""
     with told_plainly(), _engine_at_rest() as engine:
         print(engine.cancel(job_id).status)  # noqa: T201 - the result
@@ -179,7 +192,11 @@ def graph() -> None:
 @app.command()
 def doctor(
     preset: Annotated[
-        str | None, typer.Option(help="Only this preset, with what its stages take of the GPU in each way to run them.")
+        str | None,
+        typer.Option(
+            help="Only this preset, with what its stages take of the GPU in each way to run them.",
+            autocompletion=completing.presets,
+        ),
     ] = None,
     gpu_memory: Annotated[
         float | None, typer.Option(min=1, max=10_000, help="Ask about a GPU with so many GiB, not the one here.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.commands import completing
 from agent.commands.plainly import told_plainly
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ identity = typer.Typer(
     help="Named people: @alice means her wherever a photo is taken.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Name = Annotated[str, typer.Argument(help="Letters, digits, - and _, with or without the @.")]
+Name = Annotated[
+    str,
+    typer.Argument(help="Letters, digits, - and _, with or without the @.", autocompletion=completing.people),
+]
 
 
 @identity.command("add")
@@ -27,7 +31,11 @@ def add_identity(
         int | None, typer.Option(min=1, help="Where the first photo is of a group: which face, from 1 at the left.")
     ] = None,
     consent: Annotated[
-        str | None, typer.Option(help="Basis for using this likeness: self, written, licensed or synthetic.")
+        str | None,
+        typer.Option(
+            help="Basis for using this likeness: self, written, licensed or synthetic.",
+            autocompletion=completing.consent_bases,
+        ),
     ] = None,
 ) -> None:
     """Keep a person's photos and consent under a name, once every photo was seen to show them."""
