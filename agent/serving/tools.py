@@ -26,15 +26,12 @@ from agent.serving.arguments import (
     WaitSeconds,
 )
 from agent.serving.engine import LateEngine
+from agent.serving.job_list import JobList, job_list
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
-from agent.serving.results import WAIT, VideoJob, asked_back, in_one_sentence, job_of, result_of
+from agent.serving.results import WAIT, VideoJob, asked_back, in_one_sentence, result_of
 from agent.serving.waiting import Vigil
 from agent.settings import load_settings
-
-
-class JobList(BaseModel):
-    jobs: list[VideoJob] = Field(description="the newest first")
 
 
 class ServerInfo(BaseModel):
@@ -157,12 +154,13 @@ class VideoTools:
         """List the newest jobs with their status, prompt and, where finished, video and scores."""
 
         def look() -> JobList:
-            views = self._engine.get().views(limit)
-            return JobList(jobs=[job_of(view, self._engine.settings, self._reach) for view in views])
+            return job_list(self._engine.get().views(limit), self._engine.settings, self._reach)
 
         with self._in_one_sentence():
             found = await anyio.to_thread.run_sync(look)
         lines = [f"{job.job_id}  {job.status}  {job.prompt[:80]}" for job in found.jobs]
+        if found.left_out:
+            lines.append(f"Older jobs that this answer had no room for: {found.left_out}")
         return _result("\n".join(lines) or "There are no jobs yet.", found)
 
     async def server_info(self) -> Annotated[CallToolResult, ServerInfo]:
