@@ -53,11 +53,11 @@ class Access:
         return self.oauth.scopes if self.oauth else []
 
     async def caller(self, request: Request) -> AccessToken | None:
-        """Who sent a request, by its bearer token or by its session; ``None`` for nobody that is known."""
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return await self.holder(bearer.strip())
-        return self.sessions.opened_by(request.cookies.get(SESSION_COOKIE, ""))
+        """Who sent a request, by its bearer token, else by its session; ``None`` for nobody that is known."""
+        if "authorization" not in request.headers:
+            return self.sessions.opened_by(request.cookies.get(SESSION_COOKIE, ""))
+        scheme, _, bearer = request.headers["authorization"].partition(" ")
+        return await self.holder(bearer.strip()) if scheme.lower() == "bearer" else None
 
     async def holder(self, bearer: str) -> AccessToken | None:
         """Who holds a bearer token. Raises ``Unavailable`` where the issuer cannot be asked for its keys."""

@@ -55,7 +55,7 @@ class Gate:
 
     async def _stranger(self, request: Request) -> Response | None:
         """The answer to a caller who is not let in; who is, is noted in the request."""
-        path = request.url.path
+        path = request.scope["path"]  # what is routed by; request.url is put together from what the caller sent
         if not self._access.asked or path == LOGIN or path.startswith(WELL_KNOWN):
             return None
         try:
@@ -76,7 +76,7 @@ class Gate:
 
     def _asked_in(self, request: Request) -> Response:
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-            return RedirectResponse(f"{LOGIN}?next={quote(request.url.path)}", 303)
+            return RedirectResponse(f"{LOGIN}?next={quote(request.scope['path'])}", 303)
         tried = "invalid_token" if "authorization" in request.headers and self._access.oauth else None
         what = "the server's STEADFACE_TOKEN" if self._access.token else "an access token of its OAuth issuer"
         return PlainTextResponse(

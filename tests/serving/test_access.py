@@ -130,7 +130,7 @@ async def test_the_job_of_another_client_is_unknown_everywhere(
                     await bob.read_resource(f"steadface://jobs/{job_id}/{name}")
             stolen = ask("waves", reference=f"steadface://jobs/{job_id}/first_frame.png")
             assert "There is no job" in (await bob.call_tool("generate_identity_video", stolen)).content[0].text
-            assert (await bob.call_tool("list_video_jobs", {})).structured_content == {"jobs": []}
+            assert (await bob.call_tool("list_video_jobs", {})).structured_content["jobs"] == []
             assert job_id not in (await bob.list_resources()).model_dump_json()
     posts = {"refine": {"instruction": "slower"}, "animate": {"candidate": 1}, "cancel": {}}
     for who, status in ((issuer.token("bob"), 404), (issuer.token("ada"), 200), (TOKEN, 200)):
@@ -178,8 +178,11 @@ async def test_no_page_answers_without_a_token_and_a_browser_is_led_to_the_login
     start_token: Callable[[], str],
 ) -> None:
     root = start_token()
+    for path in ("/login/../api/jobs", "/login%3F/x", "/.well-known", "/health/", "/health/../api/jobs", "//api/jobs"):
+        assert get(f"{root}{path}").status_code in (401, 404)
     for path in ("/", "/api/jobs", "/jobs/x/video.mp4", "/upload/x", "/nothing"):
         assert get(f"{root}{path}").status_code == 401
+        assert get(f"{root}{path}", headers={"authorization": f"Basic {TOKEN}"}).status_code == 401
         led = get(f"{root}{path}", headers={"accept": "text/html"})
         assert (led.status_code, led.headers["location"]) == (303, f"/login?next={path}")
     for path in ("/", "/api/jobs", "/login", "/mcp"):
