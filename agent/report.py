@@ -47,10 +47,10 @@ class RequestFacts(Part):
     prompt: str
     photo_name: str = Field(description="file name of the reference photo as it was given")
     more_photo_names: list[str] = Field(description="of further photos, which condition the first frame too")
+    identity: str | None = Field(None, description="the named person who was asked for, such as @alice")
     face: int | None = Field(description="which face of a group photo, from 1, left to right; null where it was alone")
     seed: int = Field(ge=0, description="every random choice of the job derives from it")
     consent: ConsentFacts
-    identity: str | None = Field(None, description="the named person who was asked for, such as @alice")
     width: int = Field(gt=0, description="pixels")
     height: int = Field(gt=0, description="pixels")
     frames: int = Field(gt=0)
