@@ -35,13 +35,14 @@ export function Candidates({ job, carrier, busy, animate }: CandidatesProps) {
 function Choice({ job, carrier, candidate, busy, animate }: CandidatesProps & { candidate: Candidate }) {
   const { number, passed, chosen } = candidate;
   const { address, fault } = useAddress(carrier, job.job_id, `candidates/${number}.jpg` as Picture);
+  const choice = job.awaits === "candidate" ? "suggested" : "chosen";
   const verdict = passed ? "passed" : "did not pass";
   const score = candidate.similarity === null ? "no face" : `similarity ${similarity(candidate.similarity)}`;
   return (
     <button
       type="button"
       class={`candidate ${chosen ? "chosen" : ""}`}
-      aria-label={`Make the video from candidate ${number}: ${score}, ${verdict}${chosen ? ", chosen before" : ""}`}
+      aria-label={`Make the video from candidate ${number}: ${score}, ${verdict}${chosen ? `, ${choice}` : ""}`}
       aria-disabled={busy}
       title={candidate.spatial_prompt}
       onClick={() => animate(number)}
@@ -52,7 +53,7 @@ function Choice({ job, carrier, candidate, busy, animate }: CandidatesProps & { 
         <strong>{similarity(candidate.similarity)}</strong>
         <span class={`chip ${passed ? "good" : "weak"}`}>{verdict}</span>
       </span>
-      {chosen && <span class="chip note">chosen</span>}
+      {chosen && <span class="chip note">{choice}</span>}
     </button>
   );
 }

@@ -49,7 +49,7 @@ export function Curve({ result, now, seek }: CurveProps) {
   return (
     <figure class="curve">
       <figcaption>
-        <span>Similarity over time</span>
+        <span>Similarity over time{goodFrom !== null && `, well held from ${similarity(goodFrom)}`}</span>
         <span class={`reading ${tone(point, goodFrom)}`}>{reading(point)}</span>
       </figcaption>
       <div
@@ -90,10 +90,7 @@ export function Curve({ result, now, seek }: CurveProps) {
               ),
           )}
         </svg>
-        {goodFrom !== null && (
-          <span class="tick" style={{ top: `${y(goodFrom)}%` }}>well held from {similarity(goodFrom)}</span>
-        )}
-        <span class="tick floor" style={{ top: "100%" }}>{similarity(lowest)}</span>
+        <span class="tick">{similarity(lowest)}</span>
       </div>
     </figure>
   );

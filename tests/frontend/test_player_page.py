@@ -39,7 +39,7 @@ def test_the_video_plays_from_what_the_host_read(shown: Any, answer: Answer) -> 
 def test_the_evidence_stands_beside_the_video(shown: Any, answer: Answer) -> None:
     app = shown.open(result=answer())
     evidence = app.get_by_role("region", name="Evidence")
-    expect(app.locator(".plot")).to_contain_text("well held from 0.70")
+    expect(app.locator(".curve")).to_contain_text("well held from 0.70")
     for told in ("0.78", "dlib ResNet", "0.86", "passed the gate after 2 attempts", "89 %"):
         expect(evidence).to_contain_text(told)
     expect(app.get_by_text("preview: a sketch")).to_be_visible()
@@ -70,7 +70,7 @@ def test_candidates_are_shown_with_their_scores_and_the_choice(shown: Any, answe
     assert names == [
         "Make the video from candidate 1: no face, did not pass",
         "Make the video from candidate 2: similarity 0.41, did not pass",
-        "Make the video from candidate 3: similarity 0.86, passed, chosen before",
+        "Make the video from candidate 3: similarity 0.86, passed, suggested",
         "Make the video from candidate 4: similarity 0.74, passed",
     ]
     shown.visit.until(lambda: app.locator(".candidate img").count() == 4)
