@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: env demo test check conformance peers fix docs bundle node clean
+.PHONY: env demo test check conformance fix docs bundle node clean
 
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -24,19 +24,19 @@ demo: $(VENV)/.usable ## a video of the person in examples/astronaut.jpg, with i
 	$(BIN)/steadface generate --reference examples/astronaut.jpg --consent licensed --out demo \
 		--prompt "A woman, in an orange flight suit, walks across the launch pad at dawn, smiling as she looks up at the rocket."
 
-test: check peers ## the whole suite
+test: check node ## the whole suite
 	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2
 
-conformance: env peers ## the MCP server held against the official suite, the Inspector and the SDK's client, as a table
+conformance: env node ## the MCP server held against the official suite, the Inspector and the SDK's client, as a table
 	$(BIN)/pytest tests/peers tests/serving/test_eras.py
 
 # Without npm the tests that need these packages are skipped, each with its reason; in CI that fails.
-peers:
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tests/peers/node_modules; \
-	else echo "npm is not installed: the tests with peers that need Node are skipped"; fi
+node: ## the npm packages that tests run
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tests/peers/node_modules bundle/node_modules; \
+	else echo "npm is not installed: the tests that need its packages are skipped"; fi
 
-tests/peers/node_modules: tests/peers/package-lock.json
-	npm ci --prefix tests/peers --ignore-scripts --no-audit --no-fund --loglevel=error
+%/node_modules: %/package-lock.json
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 check: env ## style, types and the laws of the house
@@ -63,12 +63,6 @@ bundle: bundle/node_modules ## dist/steadface.mcpb, which Claude Desktop install
 	cp bundle/manifest.json bundle/icon.png bundle/main.py bundle/pyproject.toml LICENSE $(BUNDLE)
 	tar --exclude __pycache__ -cf - $(SOURCES) | tar -xf - -C $(BUNDLE)/steadface
 	bundle/node_modules/.bin/mcpb pack $(BUNDLE) $(DIST)/steadface.mcpb
-
-node: bundle/node_modules ## what tests run of npm's packages
-
-bundle/node_modules: bundle/package-lock.json
-	npm ci --prefix bundle --ignore-scripts --no-audit --no-fund
-	touch $@
 
 clean:
 	rm -rf $(VENV) demo

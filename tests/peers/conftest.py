@@ -60,7 +60,7 @@ def _served(command: list[str], log: Path) -> Iterator[str]:
 def node() -> str:
     """Node 22.19 or newer: the one that was installed beside the peers, else this machine's own."""
     if not PACKAGES.is_dir():
-        pytest.skip("the peers are not installed: make peers does that, and needs npm")
+        pytest.skip("the peers are not installed: make node does that, and needs npm")
     found = [*map(str, PACKAGES.glob("node-*/bin/node")), shutil.which("node")]
     for path in filter(None, found):
         version = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip()
