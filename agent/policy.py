@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol, cast
 
 from tools import registry
@@ -17,10 +18,10 @@ class Objection:
 
 
 class Policy(Protocol):
-    """Its factory, in the entry point group ``steadface.policy``, is called without arguments, once for each request.
+    """Its factory, in the entry point group ``steadface.policy``, is called without arguments, once a process.
 
-    ``objection`` is asked of the words as the user wrote them, and of the prompt that a follow-up leads to. It may ask
-    a model; what it raises ends the request.
+    ``objection`` is asked of the words as the user wrote them, and of the prompt that a follow-up leads to, from any
+    thread, and maybe twice of the same. It may ask a model; what it raises ends the request.
     """
 
     def objection(self, prompt: str) -> Objection | None: ...
@@ -28,8 +29,12 @@ class Policy(Protocol):
 
 def expect_allowed(policy: str, *texts: str) -> None:
     """Raises ``InputError`` with the reason where the policy of that name objects to one of the texts."""
-    chosen = cast(Policy, registry.create("policy", policy))
     for text in texts:
-        objection = chosen.objection(text)
+        objection = _chosen(policy).objection(text)
         if objection is not None:
             raise InputError(objection.reason)
+
+
+@cache
+def _chosen(name: str) -> Policy:
+    return cast(Policy, registry.create("policy", name))

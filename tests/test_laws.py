@@ -160,7 +160,7 @@ def test_heavy_libraries_are_imported_in_backends_and_on_the_workers_side_only()
     assert not {name for name in importers if not _in(name, *BACKENDS) and name not in WORKER_SIDE}
 
 
-def test_agent_makes_no_backend_but_the_planner() -> None:
+def test_agent_makes_no_backend_but_planner_and_policy() -> None:
     """The others are made by name inside workers."""
     made = [
         (name, ast.unparse(found.args[0]))
@@ -170,7 +170,7 @@ def test_agent_makes_no_backend_but_the_planner() -> None:
         if isinstance(found, ast.Call) and ast.unparse(found.func) == "registry.create"
     ]
     assert made
-    assert {capability for _, capability in made} == {"'planner'"}
+    assert {f"steadface.{ast.literal_eval(capability)}" for _, capability in made} == OF_THE_AGENT
 
 
 def test_agent_holds_no_pixels() -> None:
