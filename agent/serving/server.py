@@ -17,17 +17,21 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult, Resource
 from pydantic import ValidationError
 
-from agent.serving.consenting import Consenting
 from agent.serving.completion import add_completion
+from agent.serving.consenting import Consenting
 from agent.serving.engine import LateEngine
+from agent.serving.first_frame_tools import FirstFrameTools
 from agent.serving.mcp_prompts import add_prompts
+from agent.serving.people_tools import PeopleTools
 from agent.serving.photo_tools import PhotoTools
+from agent.serving.player import in_player, player
 from agent.serving.reach import Reach
 from agent.serving.resources import add_resources, newest_videos
 from agent.serving.score_tool import ScoreTool
 from agent.serving.stage_tools import StageTools
 from agent.serving.tasks import Tasks
 from agent.serving.tools import VideoTools
+from agent.serving.upload_tool import UploadTool
 from tools.errors import SteadfaceError
 
 log = logging.getLogger(__name__)
@@ -36,13 +40,17 @@ INSTRUCTIONS = """\
 Steadface makes a short video of one real person from one photo and one sentence, and measures that it is still them.
 1. Call generate_identity_video with reference (the photo's path), prompt and consent. Ask the user for the consent
    basis; never guess it. A photo attached in the chat does not reach this server: list_references shows the inbox that
-   the user can put it into.
+   the user can put it into, and request_photo gives a link to a page on which they choose it.
 2. A job takes from seconds to minutes. When the answer has status "running", make the call in next_step
    (get_video_job with wait_seconds=45) until the status is completed, failed or cancelled. Never submit it again.
 3. Look at the contact sheet, and tell the user the video's path, the similarity with its recogniser, and every warning.
 4. When the user wants it different ("slower", "at night", "undo that"), call refine_identity_video with the job_id and
    their words; it keeps what they did not change. If it answers with a question, pass that on.
-5. The preset preview, the default, makes an animatic: a moving sketch cut from paper. Call it that.
+5. When the user wants to choose how the person looks before the video is made, give stop_after="first_frame", show
+   the numbered candidates, and call animate_first_frame with the one they choose.
+6. The preset preview, the default, makes an animatic: a moving sketch cut from paper. Call it that.
+7. Whoever is filmed more than once gets a name: save_identity keeps several photos of a person, and @name is the
+   reference from then on, with the consent that was saved.
 A dropped call never stops a job; only cancel_video_job does. server_info says which presets can run here.
 Similarities of different recognisers cannot be compared."""
 
@@ -89,6 +97,8 @@ def _sentence(rejected: ValidationError) -> str:
 
 
 def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
+    uploads = UploadTool(engine.settings, reach)
+
     @asynccontextmanager
     async def lifespan(_: MCPServer[Consenting]) -> AsyncIterator[Consenting]:
         async with anyio.create_task_group() as tasks:
@@ -107,18 +117,24 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
         instructions=INSTRUCTIONS,
         version=metadata.version("steadface"),
         lifespan=lifespan,
-        tools=[
-            *VideoTools(engine, reach).tools(),
-            *StageTools(engine, reach).tools(),
+        tools=in_player(
+            [
+                *VideoTools(engine, reach).tools(),
+                *FirstFrameTools(engine, reach).tools(),
+                *StageTools(engine, reach).tools(),
                 *ScoreTool(engine, reach).tools(),
-            *PhotoTools(engine.settings, reach).tools(),
-        ],
-        extensions=[Tasks(engine, reach)],
+                *PhotoTools(engine.settings, reach).tools(),
+                *PeopleTools(engine, reach).tools(),
+                *uploads.tools(),
+            ]
+        ),
+        extensions=[Tasks(engine, reach), player()],
         log_level="WARNING",
     )
     add_resources(server, engine, reach)
     add_prompts(server)
     add_completion(server, engine, reach)
+    uploads.add_page(server)
     return server
 
 
