@@ -69,6 +69,15 @@ def test_it_makes_a_video(inspected: Inspected) -> None:
     assert {block["type"] for block in result["content"]} == {"text", "image", "resource_link"}
 
 
+def test_it_finds_the_player(inspected: Inspected) -> None:
+    told = inspected.ask("tools/list", "--app-info")
+    assert told.returncode == 0, told.stderr
+    apps = {app["toolName"]: app for app in map(json.loads, told.stdout.splitlines())}
+    assert apps["generate_identity_video"]["resourceUri"].startswith("ui://")
+    assert apps["generate_identity_video"]["resourceMimeType"] == "text/html;profile=mcp-app"
+    assert not apps["server_info"]["hasApp"]
+
+
 def test_a_call_that_fails_exits_with_its_code(inspected: Inspected) -> None:
     failed = inspected.call("get_video_job", job_id="nothing")
     assert failed.returncode == TOOL_FAILED

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from mcp.types import ResourceTemplateReference
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +35,8 @@ async def test_a_conversation_goes_the_same_way_on_every_transport_and_era(
         templates = (await client.list_resource_templates()).resource_templates
         sheet = (await client.read_resource(f"steadface://jobs/{first['job_id']}/contact_sheet.jpg")).contents[0]
         prompts = (await client.list_prompts()).prompts
+        template = ResourceTemplateReference(uri="steadface://jobs/{job_id}/video.mp4")
+        completed = (await client.complete(template, {"name": "job_id", "value": first["job_id"][:4]})).completion
         prompt = await client.get_prompt("identity_video", {"photo": "me.jpg", "scene": "surfing at dawn"})
 
     assert begun["status"] in ("queued", "running")
@@ -48,5 +51,6 @@ async def test_a_conversation_goes_the_same_way_on_every_transport_and_era(
     assert "steadface://jobs/{job_id}/video.mp4" in {template.uri_template for template in templates}
     assert base64.b64decode(sheet.blob).startswith(JPEG)
     assert {prompt.name for prompt in prompts} == {"identity_video", "refine", "storyboard"}
+    assert first["job_id"] in completed.values
     assert all(prompt.description for prompt in prompts)
     assert "surfing at dawn" in prompt.messages[0].content.text
