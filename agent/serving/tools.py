@@ -25,6 +25,7 @@ from agent.serving.arguments import (
     Seed,
     WaitSeconds,
 )
+from agent.serving.consenting import VideoConsent
 from agent.serving.engine import LateEngine
 from agent.serving.job_list import JobList, job_list
 from agent.serving.reach import Reach
@@ -85,6 +86,8 @@ class VideoTools:
         preset: PresetName = None,
         on_gate_failure: OnGateFailure = None,
         wait_seconds: WaitSeconds = WAIT,
+        *,
+        stated: VideoConsent,
     ) -> Annotated[CallToolResult, VideoJob]:
         """Make a short video of the person in a photo doing what the prompt says, and measure that it is still them.
 
@@ -101,7 +104,14 @@ class VideoTools:
 
             settings = load_settings(preset=preset, on_gate_failure=on_gate_failure)
             asked = prepare(
-                settings, prompt=prompt, consent=consent, source="asserted by client", seed=seed, out=None, face=face
+                settings,
+                prompt=prompt,
+                consent=None if stated else consent,
+                source="asserted by client",
+                seed=seed,
+                out=None,
+                face=face,
+                saved_consent=stated,
             )
             photos = photos_given([reference, *more_references], settings, self._reach, self._engine)
             return self._engine.get().submit(asked.with_stored(photos), settings.recipe())
