@@ -50,6 +50,7 @@ def add_identity(
         from agent.serving.intake import read_photo
         from agent.settings import load_settings
         from tools.artifacts import Artifacts
+        from tools.errors import InputError
         from tools.pools.local import LocalPool
 
         settings = load_settings()
@@ -64,6 +65,11 @@ def add_identity(
             with step_bar() as observe:
                 ask = partial(caller, pool, observe=observe)
                 saved = save_person(people, name, given, face, basis, settings.recipe(), artifacts, ask)
+        except InputError as error:
+            numbered = error.attachments.get("numbered_faces")
+            raise (
+                InputError(f"{error} They are numbered in {artifacts.path(numbered)}.") if numbered else error
+            ) from None
         finally:
             pool.close()
         _show(people, saved)

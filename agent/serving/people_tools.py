@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Annotated
@@ -17,12 +18,16 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import in_one_sentence, plainly
+from tools.errors import InputError
 
 if TYPE_CHECKING:
     from agent.identities import Identities, Identity
 
 MOST_FACES = 24
 """On one sheet."""
+
+LARGEST_PICTURE = 300_000
+"""Bytes."""
 
 PersonName = Annotated[str, Field(description="Short: letters, digits, - and _, with or without the @.")]
 
@@ -123,7 +128,13 @@ class PeopleTools:
         consent = None if known and basis is None else checked_consent(basis, settings.consent, "asserted by client")
         photos = photos_given(references, settings, self._reach, self._engine)
         engine = self._engine.get()
-        saved = save_person(people, name, photos, face, consent, settings.recipe(), engine.artifacts, engine.ask)
+        try:
+            saved = save_person(people, name, photos, face, consent, settings.recipe(), engine.artifacts, engine.ask)
+        except InputError as error:
+            numbered = error.attachments.get("numbered_faces")
+            if numbered is None:
+                raise
+            return _with_faces(str(error), engine.artifacts.read(numbered))
         person = _person(saved)
         text = f"Saved. Give {person.reference} as reference from now on.\n{_line(person)}"
         return _told(text, person, _faces(people, [saved]))
@@ -161,6 +172,15 @@ class PeopleTools:
 
     def _shown(self, folder: str | None) -> str | None:
         return plainly(folder, self._engine.settings, self._reach) if folder else None
+
+
+def _with_faces(sentence: str, numbered: bytes) -> CallToolResult:
+    """A refusal with the photo on which the faces are numbered."""
+    from agent.serving.small_pictures import jpeg_under
+
+    picture = b64encode(jpeg_under(numbered, LARGEST_PICTURE)).decode()
+    shown = ImageContent(type="image", data=picture, mime_type="image/jpeg")
+    return CallToolResult(content=[TextContent(type="text", text=sentence), shown], is_error=True)
 
 
 def _person(identity: Identity) -> Person:

@@ -76,6 +76,7 @@ async def test_what_cannot_be_saved_is_said_in_one_sentence(local: Any, shots: A
             assert refused.is_error
             assert sentence in refused.content[0].text
             assert "\n" not in refused.content[0].text
+            assert [block.type for block in refused.content[1:]] == (["image"] if "face=N" in sentence else [])
         listed = await client.call_tool("list_identities", {})
     assert listed.structured_content == {"people": []}
     assert len(listed.content) == 1
