@@ -9,7 +9,6 @@ import platformdirs
 
 from tools.environment import is_placeholder
 
-
 LORAS = "loras"
 """Folder in it of people as LoRAs, which backends make again where they are missing."""
 

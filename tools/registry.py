@@ -23,7 +23,9 @@ from pydantic import ConfigDict, JsonValue, ValidationError, create_model
 from tools.errors import InputError, Unavailable
 from tools.installed import not_installed
 
-Capability = Literal["planner", "policy", "language", "faces", "matting", "first_frame", "identity", "face_detail", "video"]
+Capability = Literal[
+    "planner", "policy", "language", "faces", "matting", "first_frame", "identity", "face_detail", "video"
+]
 
 BackendCapability = Literal["faces", "matting", "first_frame", "face_detail", "video"]
 """What a recipe chooses a backend for, each with options."""
