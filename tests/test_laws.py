@@ -125,9 +125,7 @@ def test_contracts_of_import_linter_hold(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_every_backend_of_the_project_is_kept_apart_from_the_others() -> None:
     groups = PROJECT["project"]["entry-points"]
-    targets = {
-        target for group, entries in groups.items() if group not in OF_THE_AGENT for target in entries.values()
-    }
+    targets = {target for group, entries in groups.items() if group not in OF_THE_AGENT for target in entries.values()}
     assert targets
     assert not {target for target in targets if not _in(target.split(":")[0], *BACKENDS)}
 
