@@ -24,6 +24,7 @@ from agent.serving.arguments import (
 from agent.serving.consenting import FirstFrameConsent
 from agent.serving.engine import LateEngine
 from agent.serving.following import followed, submitted
+from agent.serving.job_tool import job_tool
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, in_one_sentence
@@ -52,14 +53,12 @@ class FirstFrameTools:
         begins = ToolAnnotations(
             read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
         )
-        paint = Tool.from_function(
-            self.generate_first_frame, title="Paint first frames of a person", annotations=begins
-        )
+        paint = job_tool(self.generate_first_frame, title="Paint first frames of a person", annotations=begins)
         if self._engine.settings.consent is None:
             require(paint, "consent")
         return [
             paint,
-            Tool.from_function(self.animate_first_frame, title="Make the video of a first frame", annotations=begins),
+            job_tool(self.animate_first_frame, title="Make the video of a first frame", annotations=begins),
         ]
 
     async def generate_first_frame(
