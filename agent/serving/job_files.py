@@ -12,6 +12,7 @@ from tools.errors import InputError
 if TYPE_CHECKING:
     from agent.jobs import JobEngine
     from agent.requests import Photo
+    from agent.views import CandidateView
 
 REFERENCE, FIRST_FRAME = "reference.png", "first_frame.png"
 
@@ -51,7 +52,7 @@ def picture_of(engine: JobEngine, job_id: str, name: str) -> Photo:
 
 def candidate_of(engine: JobEngine, job_id: str, number: int) -> str:
     """The artifact of a candidate, counted from 1 through all attempts."""
-    candidates = engine.view(job_id).candidates
+    candidates = _painted(engine, job_id)
     for candidate in candidates:
         if candidate.number == number:
             return Path(candidate.file).name
@@ -70,12 +71,20 @@ def delivered_file(engine: JobEngine, job_id: str, field: str, name: str) -> Pat
     return Path(path)
 
 
+def _painted(engine: JobEngine, job_id: str) -> list[CandidateView]:
+    """The candidates as they were kept when they were scored: a view may name the copies that people see."""
+    from agent.views import CandidateView
+
+    progress = engine.row(job_id).progress or {}
+    return [CandidateView.model_validate(candidate) for candidate in progress.get("candidates", [])]
+
+
 def _first_frame(engine: JobEngine, job_id: str) -> str:
     """The one delivered, else the one that the gate chose."""
-    view = engine.view(job_id)
-    chosen = [Path(candidate.file).name for candidate in view.candidates if candidate.chosen]
+    chosen = [Path(candidate.file).name for candidate in _painted(engine, job_id) if candidate.chosen]
     if chosen:
         return chosen[-1]
+    view = engine.view(job_id)
     delivered = view.result.first_frame if view.result else None
     if delivered is None:
         raise InputError(f"Job {job_id} has no first frame yet: it is {view.status}.")

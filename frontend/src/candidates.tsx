@@ -53,6 +53,7 @@ function Choice({ job, carrier, candidate, busy, animate }: CandidatesProps & { 
         <strong>{similarity(candidate.similarity)}</strong>
         <span class={`chip ${passed ? "good" : "weak"}`}>{verdict}</span>
       </span>
+      {candidate.fault && <span class="small">{candidate.fault}</span>}
       {chosen && <span class="chip note">{choice}</span>}
     </button>
   );

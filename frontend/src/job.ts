@@ -9,6 +9,8 @@ export interface Candidate {
   /** Null where no face was found. */
   similarity: number | null;
   passed: boolean;
+  /** Why it did not pass, where it did not. */
+  fault: string | null;
   chosen: boolean;
   spatial_prompt: string;
 }

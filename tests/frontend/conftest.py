@@ -286,6 +286,7 @@ def _candidate(number: int, similarity: float | None, passed: bool, chosen: bool
         "attempt": 1 + (number - 1) // 2,
         "similarity": similarity,
         "passed": passed,
+        "fault": None if passed else "The face is 30 px, below the smallest size of 48 px.",
         "chosen": chosen,
         "spatial_prompt": f"a woman, calm face, in a desert at dusk, take {number}",
         "file": f"/videos/candidates/{number}.png",
