@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
-from mcp.types import Annotations, Resource
+from mcp.types import Annotations, Resource, Role
 
 from agent.serving.engine import LateEngine
 from agent.serving.job_files import FIRST_FRAME, REFERENCE, delivered_file, picture_of
@@ -40,7 +40,7 @@ VIDEO, PREVIEW, SHEET, REPORT, CANDIDATE = (
     "candidates/{number}.jpg",
 )
 
-_SENT = f"At most {LARGEST_RESOURCE // 1000} KB are sent"
+_ALL: tuple[Role, ...] = ("user", "assistant")
 
 
 class TooLargeError(InputError):
@@ -53,9 +53,10 @@ class _Kind:
 
     name: str
     media: str
+    title: str
     description: str
     read: Callable[[JobEngine, Reach, str, str], bytes]
-    audience: tuple[Literal["user", "assistant"], ...] = ("user", "assistant")
+    audience: Sequence[Role] = _ALL
     priority: float = 0.5
 
 
@@ -99,14 +100,48 @@ def _whole(path: Path, reach: Reach, otherwise: str = "") -> bytes:
     return path.read_bytes()
 
 
+_LIMIT = f"{LARGEST_RESOURCE // 1000} KB"
+
 _KINDS = (
-    _Kind(VIDEO, "video/mp4", f"The finished video. {_SENT}; a larger one is refused.", _video, priority=0.9),
-    _Kind(PREVIEW, "video/mp4", f"The finished video. {_SENT}: of a larger one a smaller copy.", _preview, ("user",)),
-    _Kind(SHEET, "image/jpeg", "Frames of the video, each with its identity similarity.", _contact_sheet, priority=1.0),
-    _Kind(FIRST_FRAME, "image/png", f"The first frame. {_SENT}, scaled down to that.", _png),
-    _Kind(CANDIDATE, "image/jpeg", "One of the first frames, numbered from 1; at most 100 KB are sent.", _candidate),
-    _Kind(REFERENCE, "image/png", f"The photo that was given. {_SENT}, scaled down to that.", _png, priority=0.3),
-    _Kind(REPORT, "application/json", "Everything that was planned, tried and measured.", _report, ("assistant",)),
+    _Kind(
+        VIDEO, "video/mp4", "Finished video", f"The video of a job; above {_LIMIT} it is refused.", _video, _ALL, 0.9
+    ),
+    _Kind(
+        PREVIEW,
+        "video/mp4",
+        "Small copy of the video",
+        f"The video of a job; above {_LIMIT} a smaller copy of it, which always fits a message.",
+        _preview,
+        ("user",),
+    ),
+    _Kind(
+        SHEET,
+        "image/jpeg",
+        "Contact sheet",
+        "Frames of a job's video, or its candidates, each with its identity similarity.",
+        _contact_sheet,
+        _ALL,
+        1.0,
+    ),
+    _Kind(FIRST_FRAME, "image/png", "First frame", f"What a video is made from, scaled down to {_LIMIT}.", _png),
+    _Kind(
+        CANDIDATE,
+        "image/jpeg",
+        "Candidate for the first frame",
+        "A first frame that was painted and scored, numbered from 1 through all attempts; also while the job runs.",
+        _candidate,
+    ),
+    _Kind(
+        REFERENCE, "image/png", "Photo that was given", f"The photo of a job, scaled down to {_LIMIT}.", _png, _ALL, 0.3
+    ),
+    _Kind(
+        REPORT,
+        "application/json",
+        "Report",
+        "Everything that was planned, tried and measured in a job.",
+        _report,
+        ("assistant",),
+    ),
 )
 
 
@@ -118,9 +153,9 @@ def add_resources(server: MCPServer[None], engine: LateEngine, reach: Reach) -> 
 def _add(server: MCPServer[None], kind: _Kind, engine: LateEngine, reach: Reach) -> None:
     template = server.resource(
         job_uri("{job_id}", kind.name),
-        name=kind.name.replace("{number}", "number"),
-        title=kind.description.partition(".")[0],
-        description=f"{kind.description} One job's.",
+        name=kind.name.replace("/{number}", ""),
+        title=kind.title,
+        description=kind.description,
         mime_type=kind.media,
         annotations=Annotations(audience=list(kind.audience), priority=kind.priority),
     )

@@ -41,7 +41,7 @@ SHEET_TILES = 9
 LARGEST_SIDE = 4096
 """Pixels of a video that comes from outside."""
 
-PROXIES = ((960, 26), (640, 28), (640, 34), (480, 36), (320, 38), (160, 42))
+PROXIES = ((1280, 23), (960, 26), (640, 28), (640, 34), (480, 36), (320, 38), (160, 42))
 """Longest side in pixels and H.264's crf of smaller copies of a video, tried in turn."""
 
 AT_ONCE = 8
