@@ -105,7 +105,7 @@ async def test_where_the_person_says_no_nothing_is_made(
         listed = await client.call_tool("list_video_jobs", {})
     assert refused.is_error
     assert "The user did not give consent, so nothing was made." in refused.content[0].text
-    assert listed.structured_content == {"jobs": []}
+    assert listed.structured_content["jobs"] == []
     assert not [*home.glob("artifacts/*/*")]
 
 
