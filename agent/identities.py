@@ -27,6 +27,9 @@ from tools.artifacts import Artifacts, private_folder, write_whole, writing_to
 from tools.errors import InputError
 from tools.pools.calls import ArtifactId
 
+MOST_OF_CLIENT = 50
+"""People that one client of an HTTP server may keep; the owner of the installation keeps as many as fit the disk."""
+
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
 
 
@@ -129,13 +132,15 @@ class Identities:
     def save(self, identity: Identity, before: Identity | None, artifacts: Artifacts) -> None:
         """Keep a person, with copies of the photos; ``before`` is what was known when ``identity`` was made from it.
 
-        Raises ``InputError`` where somebody else has changed the person meanwhile.
+        Raises ``InputError`` where somebody else has changed the person meanwhile, and where a client has too many.
         """
         with self._changing():
             if self.find(identity.name) != before:
                 raise InputError(
                     f"@{identity.name} was changed by somebody else meanwhile; look at it, and save again."
                 )
+            if before is None and self.client is not None and len(self.names()) >= MOST_OF_CLIENT:
+                raise InputError(f"{MOST_OF_CLIENT} people are saved already; forget one of them first.")
             for photo in identity.photos:
                 if not self.file(identity, photo).exists():
                     write_whole(self.file(identity, photo), artifacts.read(photo.image), self.home)

@@ -47,7 +47,7 @@ def test_a_person_is_saved_listed_filmed_and_forgotten(steadface: Run, home: Pat
     assert job["result"]["first_frame_similarity"] == pytest.approx(0.2, abs=0.01)  # of two photos
 
     forgotten = steadface("identity", "forget", "alice", "--revoke")
-    assert "@alice is forgotten." in forgotten.stdout
+    assert "@alice is forgotten, and the consent withdrawn." in forgotten.stdout
     assert f"{job['job_id']}  completed  {job['result']['folder']}" in forgotten.stdout
     assert not (home / "identities" / "alice").exists()
     again = steadface("generate", "--reference", "me.png", "--prompt", "waves", "--consent", "self")

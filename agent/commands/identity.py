@@ -122,7 +122,8 @@ def forget_identity(
             forgotten, jobs = forget_person(people, name, revoke, Artifacts(settings.home), store)
         finally:
             store.close()
-        print(f"@{forgotten.name} is forgotten.")  # noqa: T201 - the result
+        withdrawn = ", and the consent withdrawn" if revoke else ""
+        print(f"@{forgotten.name} is forgotten{withdrawn}.")  # noqa: T201 - the result
         if jobs:
             print("These jobs were made of the photos, and keep them; their results are yours to delete:")  # noqa: T201
         for job in jobs:

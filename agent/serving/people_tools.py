@@ -159,7 +159,7 @@ class PeopleTools:
             for row in rows
             if row.client == current_client()
         ]
-        told = f"@{identity.name} is forgotten."
+        told = f"@{identity.name} is forgotten{', and the consent withdrawn' if revoke else ''}."
         if jobs:
             told += " These jobs were made of the photos, and keep them:"
         lines = [f"{job.job_id}  {job.status}  {job.folder or ''}".rstrip() for job in jobs]

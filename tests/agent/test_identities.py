@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from agent import identities
 from agent.consents import ConsentBook
 from agent.identities import Identities, Identity, checked_name, name_in
 from agent.jobless import caller
@@ -237,6 +238,15 @@ def test_people_of_a_client_are_nobody_elses(people, save, shot, home):
     assert hers.get("alice").consent.basis == "self"
     hers.forget("alice")
     assert people.get("alice") == saved
+
+
+def test_a_client_keeps_only_so_many_people(people, save, shot, home, monkeypatch):
+    monkeypatch.setattr(identities, "MOST_OF_CLIENT", 1)
+    saved, hers = save("alice", [shot("one.png")]), Identities(home, "issuer her")
+    hers.save(saved, None, Artifacts(home))
+    with pytest.raises(InputError, match="1 people are saved already"):
+        hers.save(saved.model_copy(update={"name": "bob"}), None, Artifacts(home))
+    assert save("bob", [shot("one.png")]).name == "bob"
 
 
 def _save_often(home: str, name: str, identity: str) -> None:
