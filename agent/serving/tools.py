@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from importlib import metadata
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
 from mcp.server.mcpserver import Context
@@ -13,6 +13,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from agent.serving.arguments import (
+    Again,
     ConsentBasis,
     FaceNumber,
     Instruction,
@@ -23,16 +24,23 @@ from agent.serving.arguments import (
     PromptText,
     ReferenceText,
     Seed,
+    StopAfter,
     WaitSeconds,
+    require,
 )
 from agent.serving.consenting import VideoConsent
 from agent.serving.engine import LateEngine
+from agent.serving.following import followed, submitted
 from agent.serving.job_list import JobList, job_list
+from agent.serving.job_tool import job_tool
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
-from agent.serving.results import WAIT, VideoJob, asked_back, in_one_sentence, result_of
+from agent.serving.results import WAIT, VideoJob, asked_back, cancelled, in_one_sentence
 from agent.serving.waiting import Vigil
 from agent.settings import load_settings
+
+if TYPE_CHECKING:
+    from agent.jobs import JobEngine
 
 
 class ServerInfo(BaseModel):
@@ -58,18 +66,16 @@ class VideoTools:
         )
         looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
         ends = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
-        generate = Tool.from_function(
-            self.generate_identity_video, title="Make a video of a person", annotations=begins
-        )
+        generate = job_tool(self.generate_identity_video, title="Make a video of a person", annotations=begins)
         if self._engine.settings.consent is None:
-            _require(generate, "consent")
+            require(generate, "consent")
         return [
             generate,
-            Tool.from_function(
+            job_tool(
                 self.refine_identity_video, title="Change a video by a follow-up in plain words", annotations=begins
             ),
-            Tool.from_function(self.get_video_job, title="Look at a video job, or wait for it", annotations=looks),
-            Tool.from_function(self.cancel_video_job, title="Cancel a video job", annotations=ends),
+            job_tool(self.get_video_job, title="Look at a video job, or wait for it", annotations=looks),
+            job_tool(self.cancel_video_job, title="Cancel a video job", annotations=ends),
             Tool.from_function(self.list_video_jobs, title="List video jobs", annotations=looks),
             Tool.from_function(self.server_info, title="What this server can do", annotations=looks),
         ]
@@ -85,6 +91,8 @@ class VideoTools:
         seed: Seed = None,
         preset: PresetName = None,
         on_gate_failure: OnGateFailure = None,
+        stop_after: StopAfter = None,
+        again: Again = False,
         wait_seconds: WaitSeconds = WAIT,
         *,
         stated: VideoConsent,
@@ -94,12 +102,12 @@ class VideoTools:
         Use it for "make a video of me (photo) surfing at dawn". The preset preview makes an animatic: a sketch for
         storyboards and trials, which must be called that when it is shown. Returns the finished video with its
         identity similarity and a contact sheet, or, after wait_seconds, status "running" with a job_id for
-        get_video_job. The job outlives the call.
+        get_video_job. The job outlives the call, and the same call again while it is unfinished returns that job.
         """
         vigil = Vigil(ctx, wait_seconds)
         await vigil.tell("Taking the photo in")
 
-        def submit() -> str:
+        def submit() -> tuple[str, bool]:
             from agent.intent import prepare
 
             settings = load_settings(preset=preset, on_gate_failure=on_gate_failure)
@@ -111,14 +119,15 @@ class VideoTools:
                 seed=seed,
                 out=None,
                 face=face,
+                stop_after=stop_after,
                 saved_consent=stated,
             )
             photos = photos_given([reference, *more_references], settings, self._reach, self._engine)
-            return self._engine.get().submit(asked.with_stored(photos), settings.recipe())
+            return submitted(self._engine.get(), asked.with_stored(photos), settings.recipe(), again=again)
 
         with self._in_one_sentence():
-            job_id = await anyio.to_thread.run_sync(submit)
-            return await self._followed(vigil, job_id)
+            job_id, repeated = await anyio.to_thread.run_sync(submit)
+            return await followed(vigil, self._engine, self._reach, job_id, repeated=repeated)
 
     async def refine_identity_video(
         self, ctx: Context[Any], job_id: JobId, instruction: Instruction, wait_seconds: WaitSeconds = WAIT
@@ -135,7 +144,7 @@ class VideoTools:
         with self._in_one_sentence():
             refined = await anyio.to_thread.run_sync(lambda: self._engine.get().refine(job_id, instruction))
             if refined.job_id is not None:
-                return await self._followed(vigil, refined.job_id)
+                return await followed(vigil, self._engine, self._reach, refined.job_id)
             view = await anyio.to_thread.run_sync(self._engine.get().view, job_id)
             return asked_back(view, refined.told, refined.question or "", self._engine.settings, self._reach)
 
@@ -147,13 +156,14 @@ class VideoTools:
         With wait_seconds=45 it waits for the end, which saves asking again and again.
         """
         with self._in_one_sentence():
-            return await self._followed(Vigil(ctx, wait_seconds), job_id)
+            return await followed(Vigil(ctx, wait_seconds), self._engine, self._reach, job_id)
 
     async def cancel_video_job(self, job_id: JobId) -> Annotated[CallToolResult, VideoJob]:
-        """Stop a job that waits or runs; one that has ended stays as it is."""
+        """Stop a job that waits or runs, and say whether the GPU is free again; one that has ended stays as it is."""
 
         def cancel() -> CallToolResult:
-            return result_of(self._engine.get().cancel(job_id), self._engine.settings, self._reach)
+            engine = self._engine.get()
+            return cancelled(engine.cancel(job_id), _device(engine, job_id), self._engine.settings, self._reach)
 
         with self._in_one_sentence():
             return await anyio.to_thread.run_sync(cancel)
@@ -199,19 +209,19 @@ class VideoTools:
         ]
         return _result("\n".join(lines), info)
 
-    async def _followed(self, vigil: Vigil, job_id: str) -> CallToolResult:
-        engine = await anyio.to_thread.run_sync(self._engine.get, abandon_on_cancel=True)
-        view = await vigil.keep(engine, job_id)
-        return await anyio.to_thread.run_sync(result_of, view, self._engine.settings, self._reach)
-
     def _in_one_sentence(self) -> AbstractContextManager[None]:
         return in_one_sentence(self._engine.settings, self._reach)
 
 
-def _require(tool: Tool, name: str) -> None:
-    """Have clients see an argument as required; one that leaves it out is still answered in our own sentence."""
-    del tool.parameters["properties"][name]["default"]
-    tool.parameters["required"].append(name)
+def _device(engine: JobEngine, job_id: str) -> str:
+    if engine.row(job_id).started is None:
+        return "It had not begun."
+    if not engine.device_here():
+        return "Another Steadface process of this user drives the device."
+    if not engine.device_busy():
+        return "The device is free."
+    grace = engine.settings.cancel_grace
+    return f"The device is still finishing a step; within {grace:.0f} s it is free or its worker is stopped."
 
 
 def _result(text: str, data: BaseModel) -> CallToolResult:
