@@ -7,7 +7,9 @@ resolved here and nowhere else, every address must be public, and the connection
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+import threading
+import time
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -28,6 +30,9 @@ SECONDS = 10.0
 """For everything: names, redirects and the photo."""
 
 MOST_REDIRECTS = 3
+
+KEPT_SECONDS, MOST_KEPT = 15 * 60.0, 4
+"""Of photos fetched."""
 
 _HEADERS = {b"User-Agent": b"steadface", b"Accept": b"image/*", b"Accept-Encoding": b"identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -65,6 +70,31 @@ def fetch(url: str, web: Web | None = None) -> tuple[bytes, str]:
     """
     address = _parsed(url)
     return anyio.run(_in_time, address, web or Web()), _name(address)
+
+
+class Fetched:
+    """What was fetched lately: the photo that a user was asked about is the one that is then used.
+
+    A host may answer the same URL with another photo a moment later.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Hashable, str], tuple[float, tuple[bytes, str]]] = {}
+        self._changing = threading.Lock()
+
+    def get(self, whose: Hashable, url: str) -> tuple[bytes, str]:
+        """As ``fetch``; within ``KEPT_SECONDS`` what the same caller was given before."""
+        with self._changing:
+            before = self._kept.get((whose, url))
+        if before is not None and time.monotonic() - before[0] < KEPT_SECONDS:
+            return before[1]
+        found = fetch(url)
+        with self._changing:
+            self._kept.pop((whose, url), None)
+            self._kept[whose, url] = time.monotonic(), found
+            while len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+        return found
 
 
 def is_public(address: str) -> bool:

@@ -8,6 +8,7 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from tools.errors import InputError
 if TYPE_CHECKING:
     from agent.requests import Consent, Photo
     from agent.serving.engine import LateEngine
+    from agent.serving.fetching import Fetched
 
 LARGEST_DATA = 3_000_000
 """Bytes of a photo sent in the call, decoded: as base64 it fits the 4 MiB that an HTTP request may have."""
@@ -122,10 +124,15 @@ def _fetched(url: str, settings: Settings) -> tuple[bytes, str]:
             "This server fetches nothing from URLs; save the photo and give the file itself, or have whoever runs the "
             "server set STEADFACE_FETCH_URLS=true."
         )
-    from agent.serving.fetching import fetch
-
-    data, name = fetch(url)
+    data, name = _web().get((settings.home, current_client()), url)
     return open_photo(data, name), name
+
+
+@cache
+def _web() -> Fetched:
+    from agent.serving.fetching import Fetched
+
+    return Fetched()
 
 
 def _in_inbox(reference: str, settings: Settings) -> Path | None:

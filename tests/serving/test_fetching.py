@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from PIL import Image
 
 from agent.serving import fetching
-from agent.serving.fetching import LARGEST, Web, fetch, is_public, system_resolver
+from agent.serving.fetching import LARGEST, MOST_KEPT, Fetched, Web, fetch, is_public, system_resolver
 from agent.serving.reach import Reach
 from agent.serving.references import open_reference
 from agent.settings import load_settings
@@ -340,6 +340,39 @@ def test_what_a_url_leads_to_must_be_a_photo(home: Path, internet: Internet, mon
         open_reference(f"https://{HOST}/me.png", load_settings(), Reach.STDIO)
 
 
+def test_the_photo_that_was_looked_at_is_the_one_that_is_used(
+    home: Path, internet: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user answers for a photo; a host that sends another one a moment later does not get it in."""
+    web, _ = internet.web()
+    monkeypatch.setattr(fetching, "Web", lambda: web)
+    monkeypatch.setenv("STEADFACE_FETCH_URLS", "true")
+    url = f"https://{HOST}/somebody.png"
+    first, _ = open_reference(url, load_settings(), Reach.STDIO)
+    internet.host.answer = lambda asked: _send(asked, 200, _jpeg("navy"))
+    assert open_reference(url, load_settings(), Reach.STDIO)[0] == first
+    assert len(internet.host.asked) == 1
+    assert open_reference(f"{url}?again", load_settings(), Reach.STDIO)[0] != first
+
+
+def test_what_was_fetched_is_each_callers_own_and_not_kept_for_long(
+    internet: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web, _ = internet.web()
+    monkeypatch.setattr(fetching, "Web", lambda: web)
+    fetched = Fetched()
+    for whose in ("alice", "bob", "alice"):
+        fetched.get(whose, f"https://{HOST}/")
+    assert len(internet.host.asked) == 2
+    for number in range(MOST_KEPT):
+        fetched.get("alice", f"https://{HOST}/{number}")
+    fetched.get("bob", f"https://{HOST}/")
+    assert len(internet.host.asked) == 2 + MOST_KEPT + 1
+    monkeypatch.setattr(fetching, "KEPT_SECONDS", 0.0)
+    fetched.get("bob", f"https://{HOST}/")
+    assert len(internet.host.asked) == 2 + MOST_KEPT + 2
+
+
 def _send(asked: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
     asked.send_response(status)
     for name, value in headers.items():
@@ -361,7 +394,7 @@ def _redirects(leads: dict[str, str]) -> Callable[[BaseHTTPRequestHandler], None
     return answer
 
 
-def _jpeg() -> bytes:
+def _jpeg(colour: str = "tan") -> bytes:
     out = BytesIO()
-    Image.new("RGB", (64, 48), "tan").save(out, "JPEG")
+    Image.new("RGB", (64, 48), colour).save(out, "JPEG")
     return out.getvalue()
