@@ -46,11 +46,6 @@ class Intent:
         """
         return self.with_stored([photo for each in references for photo in _photos(str(each), artifacts)])
 
-    def with_images(self, artifacts: Artifacts, images: Sequence[tuple[bytes, str]]) -> JobRequest:
-        """``images`` are the photos as PNG, each with its name; the first is what similarity is measured against."""
-        few_enough(images)
-        return self.with_stored([Photo(image=artifacts.put(png, "png"), name=name) for png, name in images])
-
     def with_stored(self, photos: Sequence[Photo]) -> JobRequest:
         """The first is what similarity is measured against."""
         few_enough(photos)
