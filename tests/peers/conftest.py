@@ -75,7 +75,7 @@ def peer(node: str, tmp_path: Path) -> Peer:
 
     def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [node, str(PACKAGES / "@modelcontextprotocol" / script), *arguments]
-        environment = {**os.environ, "NO_COLOR": "1"}
+        environment = {**os.environ, "NO_COLOR": "1", "MCP_STORAGE_DIR": str(tmp_path / "inspector")}
         return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=55)
 
     return run
