@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import statistics
 import time
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ _STEPS = (
     "ALTER TABLE jobs ADD COLUMN parent VARCHAR",
     "UPDATE jobs SET parent = json_extract(request, '$.kept.parent')",
     "CREATE INDEX ix_jobs_parent ON jobs (parent)",
+    "ALTER TABLE jobs ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT FALSE",
 )
 
 _jobs = Table(
@@ -85,6 +87,7 @@ _jobs = Table(
     Column("client", String),
     Column("call", String, index=True),
     Column("parent", String, index=True),
+    Column("pinned", Boolean, nullable=False, default=False),
 )
 
 _kind = (
@@ -100,7 +103,8 @@ class JobRow:
     """One job as the store holds it; times are seconds since 1970.
 
     ``client`` is who made it, ``None`` the owner of the installation. ``call`` stands for what was asked: two calls
-    alike have the same. ``parent`` is the job that it is a follow-up of.
+    alike have the same. ``parent`` is the job that it is a follow-up of. What a ``pinned`` job needs is never cleared
+    away.
     """
 
     place: int
@@ -120,6 +124,7 @@ class JobRow:
     client: str | None
     call: str | None
     parent: str | None
+    pinned: bool
 
     @property
     def ended(self) -> bool:
@@ -186,6 +191,16 @@ class JobStore:
             query = query.where(_jobs.c.request["prompt"].as_string().icontains(words, autoescape=True))
         with self._engine.connect() as db:
             return [_row(row) for row in db.execute(query)]
+
+    def all(self) -> Iterator[JobRow]:
+        """Every job, the one that ended last first; those that have not ended come before."""
+        query = select(_jobs).order_by(_jobs.c.finished.desc().nulls_first(), _jobs.c.place.desc())
+        with self._engine.connect() as db:
+            yield from map(_row, db.execute(query.execution_options(yield_per=100)))
+
+    def pin(self, job_id: str, pinned: bool) -> None:
+        with self._engine.begin() as db:
+            db.execute(update(_jobs).where(_jobs.c.id == job_id).values(pinned=pinned))
 
     def using(self, photo: str) -> builtins.list[JobRow]:
         """The jobs whose request names this photo, by the hash of its artifact, the newest first."""
