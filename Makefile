@@ -32,7 +32,7 @@ conformance: env node ## the MCP server held against the official suite, the Ins
 
 # Without npm the tests that need these packages are skipped, each with its reason; in CI that fails.
 node: ## the npm packages that tests run
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tests/peers/node_modules bundle/node_modules; \
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(addsuffix /node_modules,tests/peers bundle frontend); \
 	else echo "npm is not installed: the tests that need its packages are skipped"; fi
 
 %/node_modules: %/package-lock.json

@@ -195,7 +195,7 @@ class Report(Part):
     """One job: what was asked, tried, measured and delivered.
 
     The same request with the same seed gives the same report but for ``job_id``, ``created``, ``finished``,
-    ``timings`` and ``events``.
+    ``timings``, ``events`` and the ``record`` of its consent.
     """
 
     schema_version: Literal[1] = 1
