@@ -7,7 +7,6 @@ others submit, wait and cancel through the store.
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import socket
 import sqlite3
@@ -145,7 +144,10 @@ class JobEngine:
         siblings = [each for each in self.store.follow_ups(row.parent) if each != job_id] if row.parent else []
         if row.ended:
             return view_of(row, siblings=siblings)
-        left, before = self.store.seconds_left(row), self.store.waiting_before(row) if row.status == "queued" else 0
+        waits = row.status == "queued"
+        if waits and self.store.paused():
+            return view_of(row, self.store.waiting_before(row), siblings, paused=True)
+        left, before = self.store.seconds_left(row), self.store.waiting_before(row) if waits else 0
         return view_of(row, before, siblings, None if left is None else round(left / 5) * 5)
 
     def row(self, job_id: str) -> JobRow:
@@ -253,9 +255,9 @@ class JobEngine:
                 self._stopping.wait(1)
 
     def _drive(self) -> None:
-        self.store.requeue_orphans()
+        owner = f"{socket.gethostname()}:{self.settings.home}"  # one process of these at a time has the device
+        self.store.requeue_orphans(owner)
         self._drop_leftovers()
-        owner = f"{socket.gethostname()}:{os.getpid()}"
         checkpoints = sqlite3.connect(self.settings.home / "checkpoints.sqlite", check_same_thread=False)
         checkpoints.execute("PRAGMA synchronous=NORMAL")
         try:

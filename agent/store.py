@@ -1,12 +1,16 @@
 """Job rows and the queue, in one SQLite file that several processes share.
 
 A row is written by the process that holds its lease: each claim raises ``epoch``, and a write with an older epoch
-changes nothing and raises ``LeaseLost``.
+changes nothing and raises ``LeaseLost``. An owner renews its lease every few seconds; where one did not for ``LEASE``
+seconds, whoever asks for work next takes its job over.
+
+The queue's order is the priority, the highest first, then the turn: a job's place, unless it was moved.
 """
 
 from __future__ import annotations
 
 import builtins
+import itertools
 import statistics
 import time
 from collections.abc import Iterator
@@ -26,12 +30,17 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    Update,
+    and_,
+    delete,
     func,
+    or_,
     select,
     true,
     type_coerce,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from agent.errors import LeaseLost
 from agent.schema import open_database
@@ -65,11 +74,22 @@ _STEPS = (
     "UPDATE jobs SET parent = json_extract(request, '$.kept.parent')",
     "CREATE INDEX ix_jobs_parent ON jobs (parent)",
     "ALTER TABLE jobs ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT FALSE",
+    "ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE jobs ADD COLUMN turn INTEGER",
+    "ALTER TABLE jobs ADD COLUMN renewed FLOAT",
+    "ALTER TABLE jobs ADD COLUMN folder VARCHAR",
+    "CREATE UNIQUE INDEX ix_jobs_folder ON jobs (folder)",
+    "CREATE TABLE pauses (since FLOAT NOT NULL)",
 )
+
+LEASE = 30.0
+"""Seconds that a claimed job is its owner's after a sign of life."""
+
+_metadata = MetaData()
 
 _jobs = Table(
     "jobs",
-    MetaData(),
+    _metadata,
     Column("place", Integer, primary_key=True, autoincrement=True),
     Column("id", String, unique=True, nullable=False),
     Column("status", String, nullable=False, index=True),
@@ -88,7 +108,14 @@ _jobs = Table(
     Column("call", String, index=True),
     Column("parent", String, index=True),
     Column("pinned", Boolean, nullable=False, default=False),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("turn", Integer),
+    Column("renewed", Float),
+    Column("folder", String, unique=True),
 )
+
+_pauses = Table("pauses", _metadata, Column("since", Float, nullable=False))
+"""One row while the queue is paused."""
 
 _kind = (
     func.coalesce(_jobs.c.recipe["preset"].as_string(), "")
@@ -97,6 +124,10 @@ _kind = (
 ).label("kind")
 """What decides how long a job takes, roughly."""
 
+_turn = func.coalesce(_jobs.c.turn, _jobs.c.place)
+_in_order = (_jobs.c.priority.desc(), _turn)
+_waits = _jobs.c.status == "queued"
+
 
 @dataclass(frozen=True)
 class JobRow:
@@ -104,7 +135,8 @@ class JobRow:
 
     ``client`` is who made it, ``None`` the owner of the installation. ``call`` stands for what was asked: two calls
     alike have the same. ``parent`` is the job that it is a follow-up of. What a ``pinned`` job needs is never cleared
-    away.
+    away. ``turn`` is where it waits among those of its priority, ``None`` its place; ``renewed`` is when its owner last
+    gave a sign of life. ``folder`` is what it took for its results, and no other job has the same.
     """
 
     place: int
@@ -125,6 +157,10 @@ class JobRow:
     call: str | None
     parent: str | None
     pinned: bool
+    priority: int
+    turn: int | None
+    renewed: float | None
+    folder: str | None
 
     @property
     def ended(self) -> bool:
@@ -212,8 +248,8 @@ class JobStore:
             ]
 
     def waiting_before(self, row: JobRow) -> int:
-        """How many unfinished jobs come before this one in the queue."""
-        return self._count(_jobs.c.status.not_in(ENDED), _jobs.c.place < row.place)
+        """How many unfinished jobs come before this one, which waits."""
+        return self._count(_ahead_of(row))
 
     def unfinished(self) -> int:
         return self._count(_jobs.c.status.not_in(ENDED))
@@ -236,9 +272,10 @@ class JobStore:
 
         Those ahead of it in the queue count. A kind is a preset, with the video or without.
         """
-        ahead = select(_kind, _jobs.c.status, _jobs.c.started).where(
-            _jobs.c.status.not_in(ENDED), _jobs.c.place <= row.place
-        )
+        counted = _jobs.c.id == row.id
+        if row.status == "queued":
+            counted |= _ahead_of(row)
+        ahead = select(_kind, _jobs.c.status, _jobs.c.started).where(counted)
         with self._engine.connect() as db:
             waiting = db.execute(ahead).all()
         typical = {kind: self._typical_seconds(kind) for kind in {each.kind for each in waiting}}
@@ -268,15 +305,21 @@ class JobStore:
             return db.execute(select(func.count()).where(*conditions)).scalar_one()
 
     def claim(self, owner: str) -> JobRow | None:
-        """Take the next queued job, or ``None`` where none waits."""
-        first = select(_jobs.c.id).where(_jobs.c.status == "queued").order_by(_jobs.c.place).limit(1).scalar_subquery()
+        """Take the next job whose owner fell silent, else the next that waits; ``None`` where there is none.
+
+        While the queue is paused no waiting job is taken.
+        """
+        silent = and_(_jobs.c.status == "running", func.coalesce(_jobs.c.renewed, 0) < time.time() - LEASE)
+        begins = and_(_waits, ~select(_pauses).exists())
+        first = select(_jobs.c.id).where(silent | begins).order_by(_waits, *_in_order).limit(1).scalar_subquery()
         taken = (
             update(_jobs)
-            .where(_jobs.c.id == first, _jobs.c.status == "queued")
+            .where(_jobs.c.id == first, silent | _waits)
             .values(
                 status="running",
                 owner=owner,
                 epoch=_jobs.c.epoch + 1,
+                renewed=time.time(),
                 started=func.coalesce(_jobs.c.started, time.time()),
             )
             .returning(_jobs)
@@ -285,13 +328,73 @@ class JobStore:
             row = db.execute(taken).first()
         return _row(row) if row else None
 
-    def requeue_orphans(self) -> int:
-        """Put running jobs back in their places: for the one process that holds the device lock, so no owner lives."""
+    def requeue_orphans(self, owner: str) -> int:
+        """Put the running jobs of an earlier process back in their places; that one had the same name, and is gone."""
         with self._engine.begin() as db:
             result = db.execute(
-                update(_jobs).where(_jobs.c.status == "running").values(status="queued", epoch=_jobs.c.epoch + 1)
+                update(_jobs)
+                .where(_jobs.c.status == "running", _jobs.c.owner == owner)
+                .values(status="queued", epoch=_jobs.c.epoch + 1)
             )
             return int(result.rowcount)
+
+    def renew(self, row: JobRow) -> None:
+        """Give a sign of life for a claimed job; raises ``LeaseLost`` as ``write`` does."""
+        self.write(row, renewed=time.time())
+
+    def take_folder(self, row: JobRow, folder: Path) -> bool:
+        """Take a folder for the results of a claimed job; ``False`` where it is another job's.
+
+        Raises ``LeaseLost`` as ``write`` does.
+        """
+        try:
+            self.write(row, folder=str(folder))
+        except IntegrityError:
+            return False
+        return True
+
+    def paused(self) -> bool:
+        with self._engine.connect() as db:
+            return db.execute(select(select(_pauses).exists())).scalar_one()
+
+    def pause(self) -> None:
+        """Begin no more jobs until ``resume``; those that run go on."""
+        with self._engine.begin() as db:
+            if db.execute(select(_pauses)).first() is None:
+                db.execute(_pauses.insert().values(since=time.time()))
+
+    def resume(self) -> None:
+        with self._engine.begin() as db:
+            db.execute(delete(_pauses))
+
+    def queue(self) -> builtins.list[JobRow]:
+        """The unfinished jobs in the order in which they run."""
+        query = select(_jobs).where(_jobs.c.status.not_in(ENDED), self._visible).order_by(_waits, *_in_order)
+        with self._engine.connect() as db:
+            return [_row(row) for row in db.execute(query)]
+
+    def set_priority(self, job_id: str, priority: int) -> bool:
+        """Whether the job still waited, so that it has this priority now; among its equals it keeps its turn."""
+        with self._engine.begin() as db:
+            return db.execute(self._waiting(job_id).values(priority=priority)).rowcount > 0
+
+    def put_first(self, job_id: str) -> bool:
+        """Whether the job still waited, so that it now comes first of the waiting jobs that are seen here.
+
+        Each of them that came before it takes the turn of the next one; what is not seen here keeps its turn.
+        """
+        seen = select(_jobs.c.id, _jobs.c.priority, _turn.label("turn")).where(_waits, self._visible)
+        with self._engine.begin() as db:
+            if db.execute(self._waiting(job_id).values(turn=_turn)).rowcount == 0:  # and no other process writes now
+                return False
+            turns = db.execute(seen.order_by(*_in_order)).all()
+            before = [each.id for each in itertools.takewhile(lambda each: each.id != job_id, turns)]
+            for moved, taken in zip([job_id, *before], turns, strict=False):
+                db.execute(update(_jobs).where(_jobs.c.id == moved).values(priority=taken.priority, turn=taken.turn))
+        return True
+
+    def _waiting(self, job_id: str) -> Update:
+        return update(_jobs).where(_jobs.c.id == job_id, _waits, self._visible)
 
     def write(self, row: JobRow, **values: Any) -> None:  # noqa: ANN401 - columns
         """Write columns of a claimed job; raises ``LeaseLost`` where another process has claimed it since."""
@@ -318,6 +421,13 @@ class JobStore:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _ahead_of(row: JobRow) -> ColumnElement[bool]:
+    """Those that run, and those that wait and come before this one."""
+    turn = row.place if row.turn is None else row.turn
+    earlier = or_(_jobs.c.priority > row.priority, and_(_jobs.c.priority == row.priority, _turn < turn))
+    return or_(_jobs.c.status == "running", and_(_waits, earlier))
 
 
 def _row(row: Row[Any]) -> JobRow:

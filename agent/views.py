@@ -104,6 +104,7 @@ class JobView(BaseModel):
     job_id: str
     status: Status
     waiting_before: int = Field(0, description="unfinished jobs that come first")
+    paused: bool = Field(False, description="it waits, and the queue is paused")
     stage: str | None = None
     stages_begun: int = Field(0, description="counts every stage entered, repeated ones too")
     doing: str = ""
@@ -132,6 +133,8 @@ class JobView(BaseModel):
     @property
     def line(self) -> str:
         """One line that says what is going on."""
+        if self.paused:
+            return "The queue is paused; steadface queue resume goes on"
         if self.status == "queued":
             ahead = self.waiting_before
             waiting = f"Waiting for {ahead} earlier job{'s' * (ahead > 1)}" if ahead else "Waiting for the device"
@@ -149,7 +152,12 @@ def told_estimate(seconds: float) -> str:
 
 
 def view_of(
-    row: JobRow, waiting_before: int = 0, siblings: Sequence[str] = (), estimate_seconds: float | None = None
+    row: JobRow,
+    waiting_before: int = 0,
+    siblings: Sequence[str] = (),
+    estimate_seconds: float | None = None,
+    *,
+    paused: bool = False,
 ) -> JobView:
     kept, result = row.request.get("kept"), row.result
     painted = FirstFrames.model_validate(result) if result and "video" not in result else None
@@ -157,6 +165,7 @@ def view_of(
         job_id=row.id,
         status=row.status,
         waiting_before=waiting_before,
+        paused=paused,
         prompt=row.request["prompt"],
         parent=kept["parent"] if kept else None,
         understood=kept["told"] if kept else "",

@@ -1,9 +1,12 @@
 """Job rows: the queue's order, and the lease that keeps two processes off one job."""
 
+import time
+from pathlib import Path
+
 import pytest
 
 from agent.errors import LeaseLost
-from agent.store import JobStore
+from agent.store import LEASE, JobStore
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def test_a_second_process_sees_the_same_queue(store, tmp_path):
 def test_an_owner_that_was_replaced_can_write_no_more(store):
     add(store, "a")
     slept = store.claim("slept")
-    assert store.requeue_orphans() == 1
+    assert store.requeue_orphans("slept") == 1
     woken = store.claim("new")
     with pytest.raises(LeaseLost):
         store.write(slept, status="completed")
@@ -49,8 +52,110 @@ def test_an_owner_that_was_replaced_can_write_no_more(store):
 def test_an_orphan_goes_back_to_its_own_place_in_the_queue(store):
     add(store, "first", "second")
     store.claim("dead")
-    store.requeue_orphans()
+    store.requeue_orphans("dead")
     assert store.claim("me").id == "first"
+
+
+def test_a_job_whose_owner_fell_silent_is_taken_over_first_and_others_are_not(store, tmp_path, monkeypatch):
+    add(store, "asleep", "at work", "next")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 2 * LEASE)
+    asleep, at_work = store.claim("elsewhere"), store.claim("here")
+    monkeypatch.undo()
+    store.renew(at_work)
+    assert store.requeue_orphans("another") == 0
+    assert [store.claim("me").id, store.claim("me").id] == ["asleep", "next"]
+    assert store.claim("me") is None
+    with pytest.raises(LeaseLost):
+        store.renew(asleep)
+
+
+def test_a_paused_queue_begins_nothing_and_says_so_to_every_process(store, tmp_path):
+    add(store, "runs", "waits")
+    running = store.claim("me")
+    store.pause()
+    store.pause()
+    other = JobStore(tmp_path / "jobs.sqlite")
+    assert other.paused()
+    assert other.claim("me") is None
+    store.write(running, status="completed")
+    other.resume()
+    other.close()
+    assert not store.paused()
+    assert store.claim("me").id == "waits"
+
+
+def test_a_paused_queue_still_takes_over_what_a_silent_owner_had_begun(store, monkeypatch):
+    add(store, "begun")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 2 * LEASE)
+    store.claim("elsewhere")
+    monkeypatch.undo()
+    store.pause()
+    assert store.claim("me").id == "begun"
+
+
+def ids(store):
+    return [row.id for row in store.queue()]
+
+
+def test_jobs_run_by_priority_and_then_in_the_order_they_came(store):
+    add(store, "a", "b", "c", "d")
+    assert store.set_priority("c", 5)
+    assert store.set_priority("a", -5)
+    assert store.set_priority("d", 5)
+    assert ids(store) == ["c", "d", "b", "a"]
+    assert [store.waiting_before(store.get(name)) for name in ids(store)] == [0, 1, 2, 3]
+    assert [store.claim("me").id for _ in range(4)] == ["c", "d", "b", "a"]
+
+
+def test_a_job_put_first_comes_before_all_others_and_they_keep_their_order(store):
+    add(store, "a", "b", "c", "d")
+    store.set_priority("b", 3)
+    assert store.put_first("d")
+    assert ids(store) == ["d", "b", "a", "c"]
+    assert store.put_first("c")
+    add(store, "new")
+    assert ids(store) == ["c", "d", "b", "a", "new"]
+    assert store.put_first("c")
+    assert ids(store) == ["c", "d", "b", "a", "new"]
+
+
+def test_a_client_that_puts_a_job_first_moves_its_own_jobs_alone(store):
+    for name in ("hers 1", "his", "hers 2", "hers 3"):
+        store.add(name, {"prompt": name}, {}, client=name.split()[0])
+    hers = store.seen_by("hers")
+    assert hers.put_first("hers 3")
+    assert ids(store) == ["hers 3", "his", "hers 1", "hers 2"]
+    assert ids(hers) == ["hers 3", "hers 1", "hers 2"]
+    assert not hers.put_first("his")
+    assert not hers.set_priority("his", -1)
+
+
+def test_a_job_that_runs_or_ended_is_not_moved(store):
+    add(store, "a", "b")
+    running = store.claim("me")
+    assert not store.put_first("a")
+    store.write(running, status="completed")
+    assert not store.set_priority("a", 1)
+    assert not store.put_first("unknown")
+
+
+def test_a_moved_job_keeps_its_turn_when_its_owner_dies(store):
+    add(store, "a", "b", "c")
+    store.put_first("c")
+    store.claim("dead")
+    store.requeue_orphans("dead")
+    assert ids(store) == ["c", "a", "b"]
+
+
+def test_no_two_jobs_take_the_same_folder(store):
+    add(store, "a", "b")
+    first, second = store.claim("me"), store.claim("me")
+    assert store.take_folder(first, Path("/videos/waves"))
+    assert not store.take_folder(second, Path("/videos/waves"))
+    assert store.take_folder(first, Path("/videos/waves"))
+    assert store.get("a").folder == "/videos/waves"
 
 
 def test_a_queued_job_is_cancelled_at_once_and_a_running_one_is_told(store):
