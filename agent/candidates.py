@@ -44,7 +44,7 @@ def deliver_candidates(state: State, context: Context, tools: Tools) -> dict[str
         for number, candidate in enumerate(candidates, 1)
     }
     folder, recipe = results_folder(context), context.recipe
-    place_files({SHEET: context.artifacts.read(sheet), **pictures}, folder)
+    place_files({SHEET: context.artifacts.read(sheet), **pictures}, folder, context.job_id)
     return FirstFrames(
         folder=str(folder),
         contact_sheet=str(folder / SHEET),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +29,10 @@ class Context:
     """One job's surroundings; not serialised.
 
     ``observe(done, total, message)`` shows progress inside the stage that ``enter(stage)`` began; ``enter`` raises
-    when the job was cancelled, drained or taken over, so it is called before every node. ``show_candidates`` is given
-    every first frame scored so far.
+    when the job was cancelled, drained or taken over, so it is called before every node; ``expect_lease`` raises
+    ``LeaseLost`` when it was taken over, and is asked before what a node found out is kept. ``take_folder`` gives the
+    folder that the job took before, else takes the first of these. ``show_candidates`` is given every first frame
+    scored so far.
     """
 
     job_id: str
@@ -43,6 +45,8 @@ class Context:
     pool: Pool
     cancelled: threading.Event
     enter: Callable[[str, str], None]
+    expect_lease: Callable[[], None]
+    take_folder: Callable[[Iterator[Path]], Path]
     observe: Callable[[int, int, str], None]
     show_candidates: Callable[[Sequence[Attempt], Verdict], None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import tempfile
@@ -53,7 +54,7 @@ def deliver_files(state: State, context: Context, tools: Tools) -> dict[str, Any
         names["first_frame"] = FIRST_FRAME
     report = build_report(state, context, finished=datetime.now().astimezone(), events=tools.notes, files=names)
     folder = results_folder(context)
-    place_files(_contents(state, context, report, sheet.sheet), folder)
+    place_files(_contents(state, context, report, sheet.sheet), folder, context.job_id)
     stages = _seconds_a_stage(state) | {"deliver": tools.elapsed()}
     return _delivered(folder, report, stages, sheet.frames).model_dump(mode="json")
 
@@ -90,11 +91,15 @@ def _contents(state: State, context: Context, report: Report, sheet: str) -> dic
     return files
 
 
-def place_files(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write beside the folder first, so that a full disk leaves nothing half-written in it."""
+def place_files(files: Mapping[str, bytes], folder: Path, job_id: str) -> None:
+    """Write beside the folder first, so that a full disk leaves nothing half-written in it.
+
+    What a killed process left of this job there is cleared away.
+    """
     with room_on_disk(folder, "have the results written to another folder"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        draft = folder.parent / f".{folder.name}.{job_id}"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
         try:
             for name, data in files.items():
                 (draft / name).write_bytes(data)
@@ -106,15 +111,13 @@ def place_files(files: Mapping[str, bytes], folder: Path) -> None:
 
 
 def results_folder(context: Context) -> Path:
-    """The folder that was asked for, else a new one among the videos, named by date and subject."""
+    """The folder that was asked for, else one among the videos, named by date and subject; the same at every call."""
     if context.request.out:
         return Path(context.request.out)
     words = re.findall(r"[\w'-]+", context.request.prompt)[:8]
     name = f"{datetime.now().astimezone():%Y-%m-%d} {' '.join(words)}"[:80].strip()
-    folder, number = context.videos / name, 2
-    while folder.exists():
-        folder, number = context.videos / f"{name} {number}", number + 1
-    return folder
+    numbered = (f"{name} {number}" if number > 1 else name for number in itertools.count(1))
+    return context.take_folder(folder for each in numbered if not (folder := context.videos / each).exists())
 
 
 def _seconds_a_stage(state: State) -> dict[str, float]:

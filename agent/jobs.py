@@ -6,22 +6,27 @@ others submit, wait and cancel through the store.
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from copy import copy
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.types import StateSnapshot
+from sqlalchemy.exc import OperationalError
 
 from agent.animating import animate
 from agent.candidates import candidate_views
@@ -39,9 +44,9 @@ from agent.requests import JobRequest
 from agent.settings import Recipe, Settings
 from agent.state import Attempt, State, Verdict
 from agent.status import Status
-from agent.store import JobRow, JobStore
+from agent.store import LEASE, JobRow, JobStore
 from agent.views import JobView, view_of
-from tools.artifacts import Artifacts, writing_to
+from tools.artifacts import Artifacts, named_in, writing_to
 from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
 from tools.pools import Closed, Pool
 from tools.pools.local import LocalPool
@@ -50,6 +55,9 @@ log = logging.getLogger(__name__)
 
 _LOOK = 0.2
 """Seconds between looks at the store: for work, for a cancel asked by another process, for a change waited for."""
+
+_RENEWAL = LEASE / 6
+"""Seconds between an owner's signs of life."""
 
 
 class JobEngine:
@@ -67,6 +75,7 @@ class JobEngine:
         self._pool = pool or LocalPool(home, settings.cancel_grace)
         self._device = FileLock(home / "device.lock", thread_local=False)  # every thread may ask whether it is held
         self._stopping = threading.Event()
+        self._calls_end = 0.0
         self._changed = threading.Condition()
         self._submitting = threading.Lock()
         self._runner = threading.Thread(target=self._run_queue, name="runner", daemon=True)
@@ -228,12 +237,18 @@ class JobEngine:
         """What each preset is missing here; all of them, where none is given."""
         return readiness(self._pool, presets)
 
-    def close(self) -> None:
-        """End the runner and its workers. A job that runs goes back to its place in the queue."""
+    def drain(self, seconds: float) -> None:
+        """Begin no further node, of any job; a call that runs gets so many seconds to end before ``close`` ends it."""
+        self._calls_end = time.monotonic() + seconds
         self._stopping.set()
         self._announce()
+
+    def close(self) -> None:
+        """End the runner and its workers, at once if it was not drained. A running job goes back to its place."""
+        if not self._stopping.is_set():
+            self.drain(0)
         if self._runner.is_alive():
-            self._runner.join(timeout=10)
+            self._runner.join(timeout=max(0.0, self._calls_end - time.monotonic()) + 10)
         self._pool.close()
         self.store.close()
         self.consents.close()
@@ -304,10 +319,9 @@ class _Run:
         finally:
             self.over.set()
             listener.join()
-        self.engine.store.held(self.row)
+        self.engine.store.write(self.row, **ended)  # first: what a killed process left is dropped by the next one
         if ended["status"] != "queued":
             self.engine.artifacts.drop_job(self.row.id)
-        self.engine.store.write(self.row, **ended)
 
     def _outcome(self) -> dict[str, Any]:
         try:
@@ -345,10 +359,12 @@ class _Run:
             pool=self.engine._pool,
             cancelled=self.cancelled,
             enter=self._enter,
+            expect_lease=self._expect_lease,
+            take_folder=self._take_folder,
             observe=self._observe,
             show_candidates=self._show_candidates,
         )
-        config = {"configurable": {"thread_id": self.row.id}, "recursion_limit": RECURSION_LIMIT}
+        config: RunnableConfig = {"configurable": {"thread_id": self.row.id}, "recursion_limit": RECURSION_LIMIT}
         begun = self.graph.get_state(config)
         if begun.values and not begun.next:
             return cast(State, begun.values)
@@ -356,13 +372,28 @@ class _Run:
         if not begun.values and kept and kept.node:
             self.graph.update_state(config, {**kept.state, "events": []}, as_node=kept.node)
             begun = self.graph.get_state(config)
+        if not self._whole(begun):
+            begun = next(filter(self._whole, self.graph.get_state_history(config)), begun)
+            config = {**config, **begun.config}
         start = None if begun.next else State(events=[])
         if "verdict" in begun.values:
             self._show_candidates(begun.values["attempts"], begun.values["verdict"])
         return cast(State, self.graph.invoke(start, config, context=context, durability="sync"))
 
+    def _whole(self, checkpoint: StateSnapshot) -> bool:
+        """Whether every file that a checkpoint names is there, and as it was made."""
+        named = named_in(json.dumps(checkpoint.values))
+        return all(self.engine.artifacts.exists(artifact, verify=True) for artifact in named)
+
+    def _expect_lease(self) -> None:
+        self.engine.store.held(self.row)
+
+    def _take_folder(self, choices: Iterator[Path]) -> Path:
+        taken = self.engine.store.held(self.row).folder
+        return Path(taken) if taken else next(each for each in choices if self.engine.store.take_folder(self.row, each))
+
     def _enter(self, stage: str, message: str) -> None:
-        if self.cancelled.is_set():
+        if self.cancelled.is_set() or self.engine._stopping.is_set():
             raise Cancelled
         self.stage, self.message, self.stages_begun = stage, message, self.stages_begun + 1
         self._show(0, 0, "")
@@ -392,10 +423,18 @@ class _Run:
         self.engine._announce()
 
     def _listen(self) -> None:
-        """Turn a cancel asked through the store, a lost lease or the engine's end into ``cancelled``."""
+        """Keep the lease; turn a cancel from the store, a lost lease or the engine's end into ``cancelled``."""
+        renewal = time.monotonic() + _RENEWAL
         while not self.over.wait(_LOOK / 2):
-            if self.engine._stopping.is_set() or self._cancel_asked():
+            if self._out_of_time() or self._cancel_asked():
                 self.cancelled.set()
+            elif time.monotonic() >= renewal:
+                renewal = time.monotonic() + _RENEWAL
+                with suppress(LeaseLost, OperationalError):  # the next look tells; or the disk is full, for now
+                    self.engine.store.renew(self.row)
+
+    def _out_of_time(self) -> bool:
+        return self.engine._stopping.is_set() and time.monotonic() >= self.engine._calls_end
 
     def _cancel_asked(self) -> bool:
         try:

@@ -73,6 +73,7 @@ def node(message: str | Callable[[State, Context], str]) -> Callable[[Work], Wor
             context.enter(work.__name__, message if isinstance(message, str) else message(state, context))
             tools = Tools(context, runtime.execution_info.task_id if runtime.execution_info else "")
             update = work(state, context, tools)
+            context.expect_lease()
             timing = Timing(stage=work.__name__, seconds=tools.elapsed(), tool_seconds=tools.seconds)
             return {**update, "timings": [timing], "events": tools.notes}
 

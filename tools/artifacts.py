@@ -25,6 +25,7 @@ from pathlib import Path
 from tools.errors import BackendError, InputError
 
 _ID = re.compile(r"(?:(?P<job>[\w-]+)/)?(?P<name>(?P<hash>[0-9a-f]{64})\.[a-z0-9]+)")
+_IN_JSON = re.compile(r'"((?:[\w-]+/)?[0-9a-f]{64}\.[a-z0-9]+)"')
 _JOB = re.compile(r"[\w-]+")
 _ABANDONED = 24 * 3600.0
 
@@ -67,6 +68,11 @@ def write_whole(path: Path, data: bytes, root: Path) -> None:
     with _unfinished(root, path.suffix) as draft:
         draft.write_bytes(data)
         _settle(draft, path, root)
+
+
+def named_in(text: str) -> set[str]:
+    """The artifacts that a text in JSON names."""
+    return set(_IN_JSON.findall(text))
 
 
 class Artifacts:

@@ -219,6 +219,7 @@ def test_a_queued_job_waits_and_says_for_what(engine):
 
 def test_scratch_and_receipts_go_when_the_job_ends(engine):
     view = run(engine, "similarity=0.9")
+    engine.close()
     assert not (engine.settings.home / "scratch" / view.job_id).exists()
     assert not (engine.settings.home / "receipts" / view.job_id).exists()
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path
 
-from tools.artifacts import Artifacts, write_whole
+from tools.artifacts import Artifacts, named_in, write_whole
 from tools.pools import CallKey
 from tools.pools.calls import Message
-
-_ARTIFACT_IN_JSON = re.compile(r'"((?:[\w-]+/)?[0-9a-f]{64}\.[a-z0-9]+)"')
 
 
 class Receipt(Message):
@@ -32,7 +29,7 @@ class Receipts:
             receipt = Receipt.model_validate_json(self._path(key, operation, request).read_text())
         except FileNotFoundError:
             return None
-        named = _ARTIFACT_IN_JSON.findall(receipt.reply)
+        named = named_in(receipt.reply)
         return receipt if all(self._artifacts.exists(artifact, verify=True) for artifact in named) else None
 
     def write(self, key: CallKey, operation: str, request: str, receipt: Receipt) -> None:
