@@ -14,6 +14,7 @@ from agent.commands import completing
 from agent.commands.consent import consent as consents
 from agent.commands.consent import stated_consent
 from agent.commands.following import follow, tell_end
+from agent.commands.gc import gc, pin, unpin
 from agent.commands.identity import identity
 from agent.commands.plainly import BAD_INPUT, FAILED, say, told_plainly
 
@@ -226,6 +227,10 @@ def serve(context: typer.Context) -> None:
     from agent.serving.serve import main
 
     main(context.args)
+
+
+for housekeeping in (gc, pin, unpin):
+    app.command()(housekeeping)
 
 
 @planner.command("serve")

@@ -101,6 +101,14 @@ class Output:
     files: list[Path]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is on record for a photo: the consent that stands, or else a sentence that says why none does."""
+
+    consent: Consent | None
+    note: str | None
+
+
 class ConsentBook:
     """Safe to use from any thread and from several processes."""
 
@@ -149,10 +157,25 @@ class ConsentBook:
         with self._engine.connect() as db:
             return [_record(row) for row in db.execute(_newest_first().limit(limit))]
 
+    def photos_for_any_video(self) -> set[str]:
+        """The hashes of the photos that somebody remembered a consent for which still holds."""
+        any_video = select(_consents).where(_consents.c.scope == "any video", _consents.c.revoked.is_(None))
+        with self._engine.connect() as db:
+            records = [_record(row) for row in db.execute(any_video)]
+        return {record.reference for record in records if not record.expired}
+
     def standing(self, reference: str, client: str | None = None) -> ConsentRecord | None:
         """What the client remembered of this photo for any video, where it still holds."""
         remembered = self._remembered(reference, client)
         return remembered if remembered and self._holds(remembered, [reference]) else None
+
+    def known(self, reference: str, client: str | None) -> Known:
+        """What the client remembered of a photo."""
+        standing = self.standing(reference, client)
+        if standing:
+            return Known(consent_under(standing), None)
+        withdrawal, lapsed = self.withdrawn(reference), self.lapsed(reference, client)
+        return Known(None, _withdrawn(withdrawal) if withdrawal else _ended(lapsed) if lapsed else None)
 
     def lapsed(self, reference: str, client: str | None = None) -> ConsentRecord | None:
         """What was remembered of this photo, where its time is over."""
@@ -298,24 +321,12 @@ def consent_under(record: ConsentRecord) -> Consent:
     return Consent(basis=record.basis, source=record.source, scope=record.scope, record=record.id, expires=expires)
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is on record for a photo: the consent that stands, or else a sentence that says why none does."""
-
-    consent: Consent | None
-    note: str | None
-
-
-def known_consent(home: Path, reference: str, client: str | None = None) -> Known:
-    """What the client remembered of a photo. Leaves no file behind where nothing was ever recorded."""
+def known_consent(home: Path, reference: str) -> Known:
+    """What the owner remembered of a photo. Leaves no file behind where nothing was ever recorded."""
     if not (home / FILE).exists():
         return Known(None, None)
     with closing(ConsentBook(home)) as book:
-        standing = book.standing(reference, client)
-        if standing:
-            return Known(consent_under(standing), None)
-        withdrawal, lapsed = book.withdrawn(reference), book.lapsed(reference, client)
-    return Known(None, _withdrawn(withdrawal) if withdrawal else _ended(lapsed) if lapsed else None)
+        return book.known(reference, None)
 
 
 def moment(seconds: float) -> datetime:

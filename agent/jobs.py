@@ -35,6 +35,7 @@ from agent.context import Context
 from agent.doctor import readiness
 from agent.errors import Busy, GateError, LeaseLost, UnknownJob
 from agent.graph import RECURSION_LIMIT, build_graph
+from agent.housekeeping import Housekeeping, Limits, renew
 from agent.jobless import caller
 from agent.logs import log_file
 from agent.planner.desk import Caller, Desk, planner_at
@@ -73,6 +74,7 @@ class JobEngine:
         self.store = JobStore(home / "jobs.sqlite")
         self.consents = ConsentBook(home)
         self._pool = pool or LocalPool(home, settings.cancel_grace)
+        self._housekeeping = Housekeeping(home, Limits(settings.keep_days, settings.keep_gb))
         self._device = FileLock(home / "device.lock", thread_local=False)  # every thread may ask whether it is held
         self._stopping = threading.Event()
         self._calls_end = 0.0
@@ -121,6 +123,7 @@ class JobEngine:
                 f"The preset {recipe.preset} paints no first frame, so a job cannot stop after it; choose another."
             )
         self._expect_room(client)
+        renew(self.artifacts, request)
         request = self.consents.admit(request, client)
         job_id = secrets.token_urlsafe(12)
         self.store.add(
@@ -280,6 +283,7 @@ class JobEngine:
             saver.setup()
             graph = build_graph(saver)
             while not self._stopping.is_set():
+                self._housekeeping.when_due()
                 row = self.store.claim(owner)
                 if row is None:
                     with self._changed:

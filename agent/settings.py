@@ -165,6 +165,16 @@ class Settings(Recipe, BaseSettings):
     most_submitted_per_minute: int = Field(
         10, ge=1, le=1000, description="Jobs that one OAuth client may submit in a minute."
     )
+    keep_days: float | None = Field(
+        None, ge=0, le=36_500, description="Days after which an ended job can be changed no more; never when unset."
+    )
+    keep_gb: float | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        description="Gigabytes that the inner files of jobs may take; the jobs that ended first can then be changed no "
+        "more. No limit when unset.",
+    )
     fetch_urls: bool = Field(
         False, description="Take photos from https URLs too; they are fetched from public addresses alone."
     )

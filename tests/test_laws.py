@@ -78,6 +78,7 @@ PRINTS = {
     "agent.cli": "results go to standard output",
     "agent.commands.consent": "results go to standard output, a question to standard error",
     "agent.commands.following": "results go to standard output",
+    "agent.commands.gc": "results go to standard output",
     "agent.commands.identity": "results go to standard output",
     "agent.commands.plainly": "one sentence of error to standard error",
     "agent.serving.http": "the address that the server listens on, on standard error",

@@ -18,7 +18,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -115,6 +115,18 @@ class Artifacts:
             return False
         return not verify or _hash(place) == _matched(artifact)["hash"]
 
+    def kept(self) -> Iterator[Path]:
+        """The files of all artifacts, but for scratch; a file's stem is its hash."""
+        return (self.root / "artifacts").glob("*/*.*")
+
+    def renew(self, artifact: str) -> bool:
+        """Have it count as written now; ``False`` where it is not kept."""
+        try:
+            os.utime(self._place(artifact))
+        except FileNotFoundError:
+            return False
+        return True
+
     def drop(self, artifact: str) -> None:
         """Delete an artifact that nothing needs any more; one that is not kept is no error."""
         self._place(artifact).unlink(missing_ok=True)
@@ -136,14 +148,21 @@ class Artifacts:
 
     def jobs(self) -> set[str]:
         """The jobs that have scratch files or receipts."""
-        return {job.name for folder in ("scratch", "receipts") for job in (self.root / folder).glob("*")}
+        return {folder.name for folder in self.job_folders()}
+
+    def job_folders(self, jobs: Collection[str] | None = None) -> list[Path]:
+        """Where the scratch files and the receipts of jobs lie, each folder named by its job; of all that have some."""
+        folders = [job for folder in ("scratch", "receipts") for job in (self.root / folder).glob("*")]
+        return [folder for folder in folders if jobs is None or folder.name in jobs]
+
+    def abandoned(self) -> list[Path]:
+        """What a killed process left half-written, a day after it last wrote to it."""
+        oldest = time.time() - _ABANDONED
+        return [draft for draft in _drafts(self.root).glob("*") if draft.stat().st_mtime < oldest]
 
     def drop_abandoned(self) -> None:
-        """Delete what a killed process left half-written, a day after it last wrote to it."""
-        oldest = time.time() - _ABANDONED
-        for draft in _drafts(self.root).glob("*"):
-            if draft.stat().st_mtime < oldest:
-                draft.unlink(missing_ok=True)
+        for draft in self.abandoned():
+            draft.unlink(missing_ok=True)
 
     def _place(self, artifact: str) -> Path:
         found = _matched(artifact)
