@@ -14,6 +14,7 @@ from pathlib import Path
 from tools.artifacts import private_folder, writing_to
 from tools.pools import wire
 from tools.pools.calls import Message
+from tools.pools.connection import Died
 from tools.pools.worker import log_path
 
 _FAREWELL = 2.0
@@ -23,14 +24,11 @@ _LONGEST_LOG = 4_000_000
 """Bytes; a longer log is begun anew when its worker starts."""
 
 
-class Died(Exception):  # noqa: N818 - the pool retries it
-    """The process has ended; the text says how, such as ``signal 9``."""
-
-
 class Process:
-    """Starts at once. A thread reads what it says, so that its pipe is never full and its end is noticed."""
+    """Implements ``Connection``. A thread reads what it says, so that its pipe is never full and its end is noticed."""
 
     def __init__(self, name: str, root: Path, operations: str) -> None:
+        self.log = log_path(root, name)
         self._popen, self._lifeline = _start(name, root, operations)
         self._heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name=f"{name} worker", daemon=True)
@@ -40,15 +38,17 @@ class Process:
     def alive(self) -> bool:
         return self._popen.poll() is None
 
+    def ready(self) -> bool:
+        """What is said to a process that still starts waits in its pipe."""
+        return True
+
     def say(self, message: Message) -> None:
-        """Send a message; that the process is gone is for ``hear`` to tell."""
         assert self._popen.stdin
         with suppress(OSError, ValueError):
             self._popen.stdin.write(wire.line(message))
             self._popen.stdin.flush()
 
     def hear(self, seconds: float) -> Message | None:
-        """The next message, or ``None`` if there is none in that time; ``Died`` once the process has ended."""
         try:
             message = self._heard.get(timeout=seconds)
         except queue.Empty:
