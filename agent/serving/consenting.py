@@ -98,14 +98,13 @@ class Consenting:
         return answer
 
     def _look(self, sitting: str, reference: str, basis: str | None) -> _Asked:
-        from agent.consents import known_consent
         from agent.requests import checked_consent
 
         settings, client = self._engine.settings, current_client()
         if basis is not None:
             checked_consent(basis, None, "asserted by client")
         photo = photo_meant(reference, settings, self._reach, self._engine)
-        known = known_consent(settings.home, photo.image, client)
+        known = self._engine.get().consents.known(photo.image, client)
         saved = saved_consent(reference, settings)
         by_user = saved if saved and saved.source == _ANSWERED else None
         before = by_user or self._answers.get((client, sitting, photo.image))
