@@ -17,6 +17,7 @@ from agent.commands.following import follow, tell_end
 from agent.commands.gc import gc, pin, unpin
 from agent.commands.identity import identity
 from agent.commands.plainly import BAD_INPUT, FAILED, say, told_plainly
+from agent.commands.queue import queue
 
 if TYPE_CHECKING:
     from agent.gpus import Gpu
@@ -43,6 +44,7 @@ app.add_typer(hyperlora, name="hyperlora")
 
 app.add_typer(identity, name="identity")
 app.add_typer(consents, name="consent")
+app.add_typer(queue, name="queue")
 
 
 @app.command()

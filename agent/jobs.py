@@ -40,6 +40,7 @@ from agent.jobless import caller
 from agent.logs import log_file
 from agent.planner.desk import Caller, Desk, planner_at
 from agent.planner.protocol import Planner
+from agent.queue import JobQueue
 from agent.refining import Refined, refine
 from agent.requests import JobRequest
 from agent.settings import Recipe, Settings
@@ -217,6 +218,10 @@ class JobEngine:
             if "unable to open" in str(error) or "no such table" in str(error):
                 return State()  # no job has begun yet
             raise
+
+    @property
+    def queue(self) -> JobQueue:
+        return JobQueue(self.store, self.client)
 
     def ask(self, purpose: str) -> Caller:
         """Runs one operation at a time in the workers, for no job."""

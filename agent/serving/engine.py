@@ -12,6 +12,9 @@ from tools.errors import SteadfaceError
 if TYPE_CHECKING:
     from agent.jobs import JobEngine
 
+DRAINING = 10.0
+"""Seconds that a running call gets after SIGTERM."""
+
 
 class LateEngine:
     """Imports and starts the engine at its first use: LangGraph and SQLAlchemy take longer than a client waits for."""
@@ -36,6 +39,11 @@ class LateEngine:
                 self.close()
                 raise SteadfaceError("The server is stopping; ask again once it is back.")
             return self._engine.seen_by(current_client())
+
+    def drain(self) -> None:
+        """Begin nothing more; a call that runs gets a while to end before ``close`` ends it."""
+        if self._engine is not None:
+            self._engine.drain(DRAINING)
 
     def close(self) -> None:
         """End the engine and its workers; a running job goes back to its place in the queue."""

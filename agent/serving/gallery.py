@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from agent.errors import Busy, UnknownJob
+from agent.queue import JobQueue, Queue
 from agent.serving.bodies import TooLarge, capped
 from agent.serving.engine import LateEngine
 from agent.serving.pages import SHUT, page_policy
@@ -63,7 +64,11 @@ class _Animate(BaseModel):
     candidate: int = Field(ge=1)
 
 
-class _Cancel(BaseModel):
+class _Priority(BaseModel):
+    priority: int | None = None
+
+
+class _Nothing(BaseModel):
     """Nothing more to say."""
 
 
@@ -84,6 +89,10 @@ class _Gallery:
             self._route("/api/jobs/{job_id}/refine", self.refine, "POST"),
             self._route("/api/jobs/{job_id}/animate", self.animate, "POST"),
             self._route("/api/jobs/{job_id}/cancel", self.cancel, "POST"),
+            self._route("/api/jobs/{job_id}/priority", self.prioritise, "POST"),
+            self._route("/api/queue", self.queue),
+            self._route("/api/queue/pause", self.pause, "POST"),
+            self._route("/api/queue/resume", self.resume, "POST"),
             self._route("/jobs/{job_id}/candidates/{number:int}.jpg", self.candidate),
             self._route("/jobs/{job_id}/{name}", self.file),
         ]
@@ -124,9 +133,28 @@ class _Gallery:
         return await self._job(made)
 
     async def cancel(self, request: Request) -> Response:
-        await _body(request, _Cancel)
+        await _body(request, _Nothing)
         await anyio.to_thread.run_sync(lambda: self._engine.get().cancel(request.path_params["job_id"]))
         return await self._job(request.path_params["job_id"])
+
+    async def prioritise(self, request: Request) -> Response:
+        """Without a priority the job is put first."""
+        job_id, asked = request.path_params["job_id"], await _body(request, _Priority)
+        if asked.priority is None:
+            return await self._queue(lambda queue: queue.put_first(job_id))
+        priority = asked.priority
+        return await self._queue(lambda queue: queue.set_priority(job_id, priority))
+
+    async def queue(self, _: Request) -> Response:
+        return await self._queue()
+
+    async def pause(self, request: Request) -> Response:
+        await _body(request, _Nothing)
+        return await self._queue(lambda queue: queue.pause())
+
+    async def resume(self, request: Request) -> Response:
+        await _body(request, _Nothing)
+        return await self._queue(lambda queue: queue.resume())
 
     async def file(self, request: Request) -> Response:
         job_id, name = request.path_params["job_id"], request.path_params["name"]
@@ -151,6 +179,17 @@ class _Gallery:
         view = await anyio.to_thread.run_sync(lambda: self._engine.get().view(job_id))
         job = job_of(view, self._engine.settings, self._reach).model_copy(update=told)
         return JSONResponse(job.model_dump(mode="json"))
+
+    async def _queue(self, change: Callable[[JobQueue], None] = lambda _: None) -> Response:
+        """The queue after the change."""
+
+        def changed() -> Queue:
+            queue = self._engine.get().queue
+            change(queue)
+            return queue.show()
+
+        now = await anyio.to_thread.run_sync(changed)
+        return JSONResponse(now.model_dump(mode="json"))
 
     def _told_plainly(self, endpoint: Endpoint) -> Endpoint:
         """Every error of ours as one sentence, and a status that says whose it is."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import FrameType
 
 import uvicorn
 from mcp.server import MCPServer
@@ -37,9 +39,15 @@ def reach_of(host: str, access: Access) -> Reach:
 
 
 def serve_http(
-    server: MCPServer[None], routes: Sequence[BaseRoute], access: Access, host: str, port: int, names: Sequence[str]
+    server: MCPServer[None],
+    routes: Sequence[BaseRoute],
+    access: Access,
+    host: str,
+    port: int,
+    names: Sequence[str],
+    drain: Callable[[], None],
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C: MCP and the pages and files of ``routes``.
+    """Serve until SIGTERM, which calls ``drain`` first, or Ctrl-C: MCP and the pages and files of ``routes``.
 
     ``names`` are further host names that callers know this machine by.
     """
@@ -57,7 +65,18 @@ def serve_http(
     config = uvicorn.Config(
         Gate(app, access, security), log_level="warning", ws="none", timeout_graceful_shutdown=_GOODBYE
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, drain).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM:
+            self._drain()
+        super().handle_exit(sig, frame)
 
 
 async def _health(_: Request) -> JSONResponse:

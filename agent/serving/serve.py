@@ -70,7 +70,7 @@ def _serve_http(host: str, port: int, names: list[str]) -> None:
     access = access_of(settings)
     reach, engine = reach_of(host, access), LateEngine(settings)
     try:
-        serve_http(build_server(engine, reach), gallery_routes(engine, reach), access, host, port, names)
+        serve_http(build_server(engine, reach), gallery_routes(engine, reach), access, host, port, names, engine.drain)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -112,9 +112,15 @@ def _standard_output_kept_clean() -> Iterator[None]:
 
 
 def _close_on_signals(engine: LateEngine) -> None:
-    """End at once: a thread that reads standard input cannot be woken, so the loop would wait for the client."""
+    """End: a thread that reads standard input cannot be woken, so the loop would wait for the client.
+
+    SIGTERM gives a running call time to end, and a second one does not wait for that.
+    """
 
     def close(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGTERM:
+            engine.drain()
         engine.close()
         os._exit(128 + number)
 

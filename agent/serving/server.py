@@ -25,6 +25,7 @@ from agent.serving.mcp_prompts import add_prompts
 from agent.serving.people_tools import PeopleTools
 from agent.serving.photo_tools import PhotoTools
 from agent.serving.player import in_player, player
+from agent.serving.queue_tools import QueueTools
 from agent.serving.reach import Reach
 from agent.serving.resources import add_resources, newest_videos
 from agent.serving.score_tool import ScoreTool
@@ -125,6 +126,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
                 *ScoreTool(engine, reach).tools(),
                 *PhotoTools(engine.settings, reach).tools(),
                 *PeopleTools(engine, reach).tools(),
+                *QueueTools(engine, reach).tools(),
                 *uploads.tools(),
             ]
         ),

@@ -45,6 +45,7 @@ async def test_a_video_and_its_evidence_come_back_on_every_transport_and_era(con
         "generate_identity_video", "refine_identity_video", "get_video_job", "cancel_video_job", "list_video_jobs",
         "server_info", "decouple_prompt", "score_identity", "open_studio", "request_photo",
         "save_identity", "list_identities", "forget_identity", "generate_first_frame", "animate_first_frame",
+        "pause_queue", "resume_queue", "prioritise_job",
     }  # fmt: skip
     assert {tool.name for tool in tools} - {"list_references"} == everywhere
     assert ("list_references" in {tool.name for tool in tools}) == (connection.transport == "stdio")
