@@ -11,10 +11,11 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, InputRequiredResult, Resource
+from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, Resource
 from pydantic import ValidationError
 
 from agent.serving.completion import add_completion
@@ -86,6 +87,14 @@ class PlainServer(MCPServer[Any]):
                 case ValidationError() as rejected:
                     raise ToolError(_sentence(rejected)) from None
             raise
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except ValueError as error:  # an unknown name, or an argument that is missing
+            raise MCPError(INVALID_PARAMS, f"{error}.") from None
 
 
 def _sentence(rejected: ValidationError) -> str:

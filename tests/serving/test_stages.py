@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import MCPError
+from mcp.types import INVALID_PARAMS
 from PIL import Image
 
 pytestmark = pytest.mark.anyio
@@ -71,6 +74,17 @@ async def test_prompts_name_the_tools_and_carry_what_was_given(local: Any) -> No
     assert "me.jpg" in text
     assert "surfing at dawn" in text
     assert "generate_identity_video" in text
+
+
+async def test_a_prompt_that_cannot_be_given_is_one_sentence_in_both_eras(connection: Any) -> None:
+    async with connection.open() as client:
+        for name, given, says in (
+            ("nonsense", {}, "Unknown prompt: nonsense."),
+            ("identity_video", {"photo": "me.jpg"}, "Missing required arguments: {'scene'}."),
+        ):
+            with pytest.raises(MCPError, match=re.escape(says)) as refused:
+                await client.get_prompt(name, given)
+            assert refused.value.code == INVALID_PARAMS
 
 
 def _data_uri(path: Path) -> str:
