@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.commands import completing
+from agent.commands.batch import batch
 from agent.commands.consent import consent as consents
 from agent.commands.consent import stated_consent
 from agent.commands.following import follow, tell_end
@@ -45,6 +46,7 @@ app.add_typer(hyperlora, name="hyperlora")
 app.add_typer(identity, name="identity")
 app.add_typer(consents, name="consent")
 app.add_typer(queue, name="queue")
+app.add_typer(batch, name="batch")
 
 
 @app.command()

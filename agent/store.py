@@ -213,6 +213,13 @@ class JobStore:
         with self._engine.connect() as db:
             return db.execute(same.limit(1)).scalar()
 
+    def latest_of(self, client: str | None, call: str) -> JobRow | None:
+        """The newest job of a client's that the same call made, whatever became of it."""
+        same = select(_jobs).where(_jobs.c.call == call, _jobs.c.client.is_not_distinct_from(client))
+        with self._engine.connect() as db:
+            row = db.execute(same.order_by(_jobs.c.place.desc()).limit(1)).first()
+        return _row(row) if row else None
+
     def get(self, job_id: str) -> JobRow | None:
         with self._engine.connect() as db:
             row = db.execute(select(_jobs).where(_jobs.c.id == job_id, self._visible)).first()
@@ -287,6 +294,10 @@ class JobStore:
             spent = time.time() - started if status == "running" and started else 0.0
             left += max(seconds - spent, 0.0)
         return left
+
+    def typical_seconds(self, preset: str) -> float | None:
+        """Of a whole job of the preset, by the last that were completed; ``None`` where none was."""
+        return self._typical_seconds(f"{preset} ")
 
     def _typical_seconds(self, kind: str) -> float | None:
         """The median of the last nine."""

@@ -76,6 +76,7 @@ WORDS_OF_SUCCESSION = frozenset(
 
 PRINTS = {
     "agent.cli": "results go to standard output",
+    "agent.commands.batch": "results go to standard output, what is wrong with a line to standard error",
     "agent.commands.consent": "results go to standard output, a question to standard error",
     "agent.commands.following": "results go to standard output",
     "agent.commands.gc": "results go to standard output",

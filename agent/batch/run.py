@@ -1,0 +1,217 @@
+"""Running the rows of a batch: a few jobs in the queue at a time, and a line on the disk for each that ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agent.batch.ledger import Ledger
+from agent.batch.results import ROWS, Ended, ResultFiles, RowError, RowResult
+from agent.batch.rows import Row
+from agent.batch.standing import Standing, standing
+from agent.errors import Busy
+from agent.report import Report
+from agent.requests import call_of
+from agent.views import JobError, view_of
+from tools.errors import InputError, Unavailable
+
+if TYPE_CHECKING:
+    from agent.jobs import JobEngine
+    from agent.requests import JobRequest
+    from agent.settings import Recipe
+    from agent.store import JobRow
+
+IN_FLIGHT = 4
+"""Rows in the queue at once: enough that the device never waits, and few that others' jobs wait behind."""
+
+_LOOK = 0.2
+"""Seconds between looks at the jobs."""
+
+Requested = Callable[[Row, int], "tuple[JobRequest, Recipe]"]
+"""The request of a row, for the attempt of this number, from 0. Raises ``InputError``."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """When to begin no further row. ``stop_below`` is a pass rate, asked once ``after`` rows have ended.
+
+    ``max_cost`` is in seconds of the device, earlier runs of the batch included.
+    """
+
+    limit: int | None = None
+    max_cost: float | None = None
+    stop_below: float | None = None
+    after: int = 20
+
+
+class Stop(Protocol):
+    """Set where the run shall end now; ``threading.Event`` is one."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float) -> bool: ...
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A row whose job waits or runs."""
+
+    row: Row
+    job_id: str
+
+
+class BatchRun:
+    """``call`` stands for the batch in the calls of its jobs, so that a rerun finds them again."""
+
+    def __init__(
+        self,
+        engine: JobEngine,
+        files: ResultFiles,
+        ledger: Ledger,
+        requested: Requested,
+        *,
+        call: str,
+        client: str | None = None,
+        bounds: Bounds,
+        stopping: Stop,
+        watch: Callable[[Standing, float | None], None],
+    ) -> None:
+        self._engine = engine
+        self._files = files
+        self._ledger = ledger
+        self._requested = requested
+        self._call = call
+        self._client = client
+        self._bounds = bounds
+        self._stopping = stopping
+        self._watch = watch
+        self._begun: list[_Begun] = []
+        self._started = time.monotonic()
+        self._ended = 0
+
+    def run(self, rows: Iterable[Row], count: int) -> str | None:
+        """Run the rows, of which there are ``count``; why it stopped before the last, where it did.
+
+        What is in the queue then goes on and is recorded, unless ``stopping`` is set: it is found by the next run.
+        Raises ``Unavailable`` where something is missing that other rows would miss too.
+        """
+        self._left = count if self._bounds.limit is None else min(count, self._bounds.limit)
+        self._watch(standing(self._ledger), None)
+        reason = None
+        for row in rows:
+            while len(self._begun) >= IN_FLIGHT and not self._stopping.is_set():
+                self._settle()
+            reason = self._why_stop()
+            if self._stopping.is_set() or reason or not self._left:
+                break
+            self._left -= 1
+            self._begin(row)
+        while self._begun and not self._stopping.is_set():
+            self._settle()
+        return reason
+
+    def cancel(self) -> None:
+        """Cancel the jobs of rows that were begun; the next run would find them cancelled."""
+        for begun in self._begun:
+            self._engine.cancel(begun.job_id)
+
+    def _why_stop(self) -> str | None:
+        now, bounds = standing(self._ledger), self._bounds
+        if bounds.stop_below is not None and now.ended >= bounds.after and (now.pass_rate or 0) < bounds.stop_below:
+            return f"{now.passed} of {now.ended} rows passed, fewer than the {bounds.stop_below:.0%} asked for."
+        if bounds.max_cost is not None:
+            typical = now.device_seconds / now.ended if now.ended else 0
+            expected = now.device_seconds + typical * (len(self._begun) + 1)
+            if expected > bounds.max_cost:
+                return f"The next row would take the batch past {bounds.max_cost:.0f} s of the device, its limit."
+        return None
+
+    def _begin(self, row: Row) -> None:
+        known = self._ledger.outcome(row.custom_id)
+        attempt = known.failures if known and known.fingerprint == row.fingerprint else 0
+        try:
+            request, recipe = self._requested(row, attempt)
+            out = str(self._files.folder / ROWS / row.custom_id)
+            request = request.model_copy(update={"out": out, "seed_drawn": row.seed is None})
+            self._begun.append(_Begun(row, self._job(row, attempt, request, recipe)))
+        except InputError as error:
+            self._record(RowError(**_asked(row), job_id=None, seconds=0, error=_told(error)))
+
+    def _job(self, row: Row, attempt: int, request: JobRequest, recipe: Recipe) -> str:
+        """The job that an earlier run made of this row, or a new one; waits while the queue is full."""
+        asked = request.model_dump(mode="json", exclude={"consent"})
+        call = call_of("batch", self._call, row.custom_id, attempt, asked, recipe.model_dump(mode="json"))
+        made = self._engine.store.latest_of(self._client, call)
+        if made and _counts(made):
+            return made.id
+        while True:
+            try:
+                return self._engine.submit_once(request, recipe, call, self._client)[0]
+            except Busy:
+                if self._stopping.is_set():
+                    raise
+                self._settle()
+
+    def _settle(self) -> None:
+        """Record what has ended, or wait a moment."""
+        rows = [(begun, self._engine.row(begun.job_id)) for begun in self._begun]
+        ended = [(begun, job) for begun, job in rows if job.ended]
+        if not ended:
+            self._stopping.wait(_LOOK)
+        for begun, job in ended:
+            line = _line(begun.row, job)
+            self._begun.remove(begun)
+            self._record(line)
+
+    def _record(self, line: RowResult | RowError) -> None:
+        if isinstance(line, RowError) and line.error.kind == "Unavailable":
+            raise Unavailable(f"{line.error.message} The batch goes on where it stopped once that is there.")
+        offset = self._files.append(line)
+        if isinstance(line, RowResult):
+            self._ledger.completed(line, offset)
+        else:
+            self._ledger.failed(line, offset)
+        self._ended += 1
+        left = self._left + len(self._begun)
+        self._watch(standing(self._ledger), left * (time.monotonic() - self._started) / self._ended)
+
+
+def _counts(made: JobRow) -> bool:
+    """Whether an earlier job stands for the row: not where its files are gone, nor where something was missing."""
+    if made.result is not None:
+        return Path(made.result["video"]).is_file() and Path(made.result["report"]).is_file()
+    return not (made.error and made.error["kind"] == "Unavailable")
+
+
+def _asked(row: Row) -> dict[str, Any]:
+    first = row.references[0]
+    return {
+        "custom_id": row.custom_id,
+        "row": row.fingerprint,
+        "prompt": row.prompt,
+        "reference": first if first.startswith("@") else Path(first).name,
+        "ended": datetime.now().astimezone(),
+    }
+
+
+def _told(error: InputError) -> JobError:
+    return JobError(kind="InputError", message=str(error), attachments={})
+
+
+def _line(row: Row, job: JobRow) -> RowResult | RowError:
+    view = view_of(job)
+    base = {**_asked(row), "job_id": job.id, "seconds": (job.finished or 0) - (job.started or job.finished or 0)}
+    result = view.result
+    if result is None:
+        error = view.error or JobError(kind="Cancelled", message="The job was cancelled.", attachments={})
+        return RowError(**base, error=error)
+    report = Report.model_validate_json(Path(result.report).read_bytes())
+    gate = report.gate is None or report.gate.passed
+    shared = RowResult.model_fields.keys() & type(result).model_fields.keys() - Ended.model_fields.keys()
+    return RowResult(
+        **base, passed=gate and report.video is not None and report.video.passed, **result.model_dump(include=shared)
+    )
