@@ -77,12 +77,16 @@ def _pin(job_id: str, pinned: bool) -> None:
 
 
 def _told(found: Clearance, dry_run: bool) -> str:
-    would = "would be" if dry_run else "are"
-    left = len({folder.name for folder in found.folders})
-    lines = [
-        f"{decimal(found.freed)} {would} freed, {decimal(found.kept)} stay.",
-        f"{len(found.files)} files that nothing needs {would} deleted, and what {left} ended jobs left.",
-        f"{len(found.closed)} jobs can {'then ' if dry_run else ''}be changed no more.",
-        *(f"  {job_id}" for job_id in found.closed),
-    ]
-    return "\n".join(lines)
+    would, left = "would be" if dry_run else "are", len({folder.name for folder in found.folders})
+    lines = [f"{decimal(found.freed)} {would} freed, {decimal(found.kept)} stay."]
+    if found.files:
+        lines.append(f"Deleted {would}: {_count(len(found.files), 'file')} that nothing needs.")
+    if left:
+        lines.append(f"Deleted {would}: what {_count(left, 'ended job')} left.")
+    if found.closed:
+        lines.append(f"Let go {would}: {_count(len(found.closed), 'job')}, which can then be changed no more:")
+    return "\n".join([*lines, *(f"  {job_id}" for job_id in found.closed)])
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"

@@ -180,6 +180,13 @@ def test_a_photo_that_cannot_work_ends_the_job_with_one_sentence(engine, instant
     assert run(engine, "similarity=0.9", photo=photo, face=1).status == "completed"
 
 
+def test_a_job_without_room_on_the_disk_says_so_and_the_next_one_runs(engine):
+    view = run(engine, "similarity=0.9 disk=full")
+    assert (view.status, view.error.kind) == ("failed", "InputError")
+    assert view.error.message.startswith(f"The disk that holds {engine.settings.home} is full; free some space")
+    assert run(engine, "similarity=0.9").status == "completed"
+
+
 def test_the_same_request_gives_the_same_first_frame_and_report(engine, tmp_path):
     first = run(engine, "side=20 then similarity=0.8", out=tmp_path / "a")
     again = run(engine, "side=20 then similarity=0.8", out=tmp_path / "b")

@@ -3,6 +3,7 @@
 import sqlite3
 
 import pytest
+from sqlalchemy import event, text
 
 from agent.schema import open_database
 from agent.store import JobStore
@@ -61,3 +62,38 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path):
     with pytest.raises(Exception, match="syntax error"):
         open_database(path, ["CREATE TABLE one (x)", "CREATE TABLE two (x)", "CREATE nonsense"])
     open_database(path, ["CREATE TABLE one (x)", "CREATE TABLE two (x)"]).dispose()
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_what_was_written_before_stays(tmp_path):
+    engine = open_database(tmp_path / "full.sqlite", ["CREATE TABLE notes (text VARCHAR)"])
+    add = text("INSERT INTO notes VALUES (:text)")
+    with engine.begin() as db:
+        db.execute(add, {"text": "before"})
+    event.listen(engine, "connect", lambda db, _: db.execute("PRAGMA max_page_count = 3"))
+    engine.dispose()
+    with (
+        pytest.raises(InputError, match=f"^The disk that holds {tmp_path} is full; free some space"),
+        engine.begin() as db,
+    ):
+        db.execute(add, {"text": "x" * 20_000})
+    with engine.connect() as db:
+        assert db.execute(text("SELECT text FROM notes")).scalars().all() == ["before"]
+    engine.dispose()
+
+
+def test_a_file_that_may_not_be_written_to_is_said_in_a_sentence(tmp_path):
+    engine = open_database(tmp_path / "read.sqlite", ["CREATE TABLE notes (text VARCHAR)"])
+    event.listen(engine, "connect", lambda db, _: db.execute("PRAGMA query_only = true"))
+    engine.dispose()
+    with (
+        pytest.raises(InputError, match=f"^Steadface may not write to {tmp_path}; make it writable"),
+        engine.begin() as db,
+    ):
+        db.execute(text("INSERT INTO notes VALUES ('new')"))
+    engine.dispose()
+
+
+def test_a_folder_in_which_no_file_can_be_opened_is_said_in_a_sentence(tmp_path):
+    (tmp_path / "jobs.sqlite").mkdir()
+    with pytest.raises(InputError, match=f"^Steadface may not write to {tmp_path}; make it writable"):
+        open_database(tmp_path / "jobs.sqlite", [])
