@@ -241,6 +241,17 @@ class JobStore:
         with self._engine.connect() as db:
             yield from map(_row, db.execute(query.execution_options(yield_per=100)))
 
+    def ended_since(self, moment: float) -> Iterator[JobRow]:
+        """The jobs that ended then or later, the one that ended first before the others; seconds since 1970."""
+        query = select(_jobs).where(_jobs.c.finished >= moment).order_by(_jobs.c.finished)
+        with self._engine.connect() as db:
+            yield from map(_row, db.execute(query.execution_options(yield_per=100)))
+
+    def count_by_status(self) -> dict[Status, int]:
+        query = select(_jobs.c.status, func.count().label("number")).group_by(_jobs.c.status)
+        with self._engine.connect() as db:
+            return {row.status: row.number for row in db.execute(query)}
+
     def pin(self, job_id: str, pinned: bool) -> None:
         with self._engine.begin() as db:
             db.execute(update(_jobs).where(_jobs.c.id == job_id).values(pinned=pinned))

@@ -62,6 +62,7 @@ def _serve_http(host: str, port: int, names: list[str]) -> None:
     from agent.serving.engine import LateEngine
     from agent.serving.gallery import gallery_routes
     from agent.serving.http import reach_of, serve_http
+    from agent.serving.metrics_route import metrics_routes
     from agent.serving.server import build_server
     from agent.settings import load_settings
 
@@ -70,7 +71,8 @@ def _serve_http(host: str, port: int, names: list[str]) -> None:
     access = access_of(settings)
     reach, engine = reach_of(host, access), LateEngine(settings)
     try:
-        serve_http(build_server(engine, reach), gallery_routes(engine, reach), access, host, port, names, engine.drain)
+        routes = [*gallery_routes(engine, reach), *metrics_routes(engine)]
+        serve_http(build_server(engine, reach), routes, access, host, port, names, engine.drain)
     except KeyboardInterrupt:
         sys.exit(130)
 
