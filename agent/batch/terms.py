@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from agent.requests import ConsentSource
 from agent.seeds import derive_seed
 from agent.settings import Recipe, Settings, load_settings
 from tools.errors import InputError
@@ -14,7 +15,7 @@ from tools.errors import InputError
 if TYPE_CHECKING:
     from agent.batch.rows import Row
     from agent.intent import Intent
-    from agent.requests import Consent, ConsentSource
+    from agent.requests import Consent
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, Resource
 from pydantic import ValidationError
 
+from agent.serving.batch_tools import BatchTools
 from agent.serving.completion import add_completion
 from agent.serving.consenting import Consenting
 from agent.serving.engine import LateEngine
@@ -107,17 +108,18 @@ def _sentence(rejected: ValidationError) -> str:
 
 
 def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
-    uploads = UploadTool(engine.settings, reach)
+    uploads, batches = UploadTool(engine.settings, reach), BatchTools(engine, reach)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Consenting]) -> AsyncIterator[Consenting]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_resume_jobs, engine, server.head_start_over)
+            tasks.start_soon(_resume_jobs, batches, server.head_start_over)
             try:
                 yield Consenting(engine, reach)
             finally:
                 tasks.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(batches.close)
                     await anyio.to_thread.run_sync(engine.close)
 
     server = PlainServer(
@@ -136,6 +138,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
                 *PhotoTools(engine.settings, reach).tools(),
                 *PeopleTools(engine, reach).tools(),
                 *QueueTools(engine, reach).tools(),
+                *batches.tools(),
                 *uploads.tools(),
             ]
         ),
@@ -149,12 +152,12 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
     return server
 
 
-async def _resume_jobs(engine: LateEngine, head_start_over: anyio.Event) -> None:
-    """Start the engine without being asked, so that the jobs of an earlier process go on."""
+async def _resume_jobs(batches: BatchTools, head_start_over: anyio.Event) -> None:
+    """Start the engine without being asked, so that the jobs and batches of an earlier process go on."""
     await anyio.sleep(_HEAD_START)
     head_start_over.set()
     try:
-        await anyio.to_thread.run_sync(engine.get, abandon_on_cancel=True)
+        await anyio.to_thread.run_sync(batches.resume, abandon_on_cancel=True)
     except SteadfaceError as error:
         log.warning("The engine did not start, and the next call tries again: %s", error)
     except Exception:

@@ -45,7 +45,7 @@ async def test_a_video_and_its_evidence_come_back_on_every_transport_and_era(con
         "generate_identity_video", "refine_identity_video", "get_video_job", "cancel_video_job", "list_video_jobs",
         "server_info", "decouple_prompt", "score_identity", "open_studio", "request_photo",
         "save_identity", "list_identities", "forget_identity", "generate_first_frame", "animate_first_frame",
-        "pause_queue", "resume_queue", "prioritise_job",
+        "pause_queue", "resume_queue", "prioritise_job", "run_batch", "get_batch", "cancel_batch",
     }  # fmt: skip
     assert {tool.name for tool in tools} - {"list_references"} == everywhere
     assert ("list_references" in {tool.name for tool in tools}) == (connection.transport == "stdio")
@@ -244,7 +244,7 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
 from agent.settings import load_settings
-assert len(anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)) == 16
+assert len(anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)) == 22
 heavy = {"langgraph", "langchain_core", "sqlalchemy", "numpy", "cv2", "dlib", "av", "PIL", "torch"}
 print(*heavy & set(sys.modules))
 """
