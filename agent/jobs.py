@@ -50,6 +50,7 @@ from agent.store import LEASE, JobRow, JobStore
 from agent.views import JobView, view_of
 from tools.artifacts import Artifacts, named_in, writing_to
 from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
+from tools.logs import logged_as, request_id
 from tools.pools import Closed, Pool
 from tools.pools.local import LocalPool
 
@@ -134,6 +135,7 @@ class JobEngine:
             client=client,
             call=call,
             parent=request.kept.parent if request.kept else None,
+            request_id=request_id.get() or secrets.token_hex(8),
         )
         self._announce()
         return job_id
@@ -294,7 +296,7 @@ class JobEngine:
                     with self._changed:
                         self._changed.wait(_LOOK)
                     continue
-                with suppress(LeaseLost):
+                with suppress(LeaseLost), logged_as(row.request_id, row.id):
                     _Run(self, row, graph).run()
                 self._announce()
         finally:
@@ -463,7 +465,7 @@ class _Run:
             )
         return BackendError(
             f"Steadface itself failed ({type(error).__name__}: {error}); this is a defect, please report it with "
-            f"{log_file(home)}."
+            f"what {log_file(home)} has of request {self.row.request_id}."
         )
 
     def _told(self, error: SteadfaceError, attachments: dict[str, str]) -> dict[str, Any]:

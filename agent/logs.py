@@ -7,6 +7,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from tools.artifacts import private_folder
+from tools.logs import formatter
 
 _LARGEST = 2_000_000
 
@@ -20,6 +21,5 @@ def log_to_file(home: Path) -> None:
     private_folder(log_file(home).parent)
     handler = RotatingFileHandler(log_file(home), maxBytes=_LARGEST, backupCount=1, delay=True)
     logging.raiseExceptions = False  # a full disk must not print the log's own failure
-    logging.basicConfig(
-        handlers=[handler], level=logging.WARNING, format="%(asctime)s %(process)d %(name)s %(message)s"
-    )
+    handler.setFormatter(formatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)

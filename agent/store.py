@@ -80,6 +80,7 @@ _STEPS = (
     "ALTER TABLE jobs ADD COLUMN folder VARCHAR",
     "CREATE UNIQUE INDEX ix_jobs_folder ON jobs (folder)",
     "CREATE TABLE pauses (since FLOAT NOT NULL)",
+    "ALTER TABLE jobs ADD COLUMN request_id VARCHAR",
 )
 
 LEASE = 30.0
@@ -112,6 +113,7 @@ _jobs = Table(
     Column("turn", Integer),
     Column("renewed", Float),
     Column("folder", String, unique=True),
+    Column("request_id", String),
 )
 
 _pauses = Table("pauses", _metadata, Column("since", Float, nullable=False))
@@ -136,7 +138,8 @@ class JobRow:
     ``client`` is who made it, ``None`` the owner of the installation. ``call`` stands for what was asked: two calls
     alike have the same. ``parent`` is the job that it is a follow-up of. What a ``pinned`` job needs is never cleared
     away. ``turn`` is where it waits among those of its priority, ``None`` its place; ``renewed`` is when its owner last
-    gave a sign of life. ``folder`` is what it took for its results, and no other job has the same.
+    gave a sign of life. ``folder`` is what it took for its results, and no other job has the same. ``request_id`` is of
+    the call that made it, as logs have it.
     """
 
     place: int
@@ -161,6 +164,7 @@ class JobRow:
     turn: int | None
     renewed: float | None
     folder: str | None
+    request_id: str | None
 
     @property
     def ended(self) -> bool:
@@ -188,6 +192,7 @@ class JobStore:
         client: str | None = None,
         call: str | None = None,
         parent: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         with self._engine.begin() as db:
             db.execute(
@@ -202,6 +207,7 @@ class JobStore:
                     client=client,
                     call=call,
                     parent=parent,
+                    request_id=request_id,
                 )
             )
 

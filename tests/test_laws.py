@@ -32,6 +32,7 @@ AGENT_MAY_IMPORT = {
     "tools.errors": "what a tool may raise",
     "tools.framing": "the words for how close the camera is",
     "tools.artifacts": "bytes by content hash",
+    "tools.logs": "lines of logs that are alike on both sides",
     "tools.home": "where all state lies",
     "tools.environment": "which values of the environment count as unset",
     "tools.models.catalog": "the table of models, for presets, doctor and `steadface models`",
@@ -82,6 +83,7 @@ PRINTS = {
     "agent.commands.gc": "results go to standard output",
     "agent.commands.identity": "results go to standard output",
     "agent.commands.plainly": "one sentence of error to standard error",
+    "agent.commands.queue": "results go to standard output",
     "agent.serving.http": "the address that the server listens on, on standard error",
     "agent.serving.serve": "a refusal to serve, on standard error, since standard output is the protocol's",
 }

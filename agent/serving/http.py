@@ -63,7 +63,11 @@ def serve_http(
     if not _is_loopback(host):
         _say(f"It answers to the host names {', '.join(known)}; add another with --allow-host.")
     config = uvicorn.Config(
-        Gate(app, access, security), log_level="warning", ws="none", timeout_graceful_shutdown=_GOODBYE
+        Gate(app, access, security),
+        log_config=None,
+        log_level="warning",
+        ws="none",
+        timeout_graceful_shutdown=_GOODBYE,
     )
     _Server(config, drain).run(sockets=[listening])
 

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tools.errors import InputError
+from tools.logs import FORMAT, formatter
 
 if TYPE_CHECKING:
     from agent.serving.engine import LateEngine
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> None:
     options = _parser().parse_args(argv)
+    if options.log_json:
+        os.environ[FORMAT] = "json"  # for the workers too
     try:
         if options.http:
             _serve_http(options.host, options.port, options.allow_host)
@@ -40,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name by which callers know this machine"
     )
+    parser.add_argument("--log-json", action="store_true", help="log a JSON object a line, on standard error")
     return parser
 
 
@@ -81,8 +85,11 @@ def _log_in_lines() -> None:
     """Log as clients keep it, in files, where the SDK would draw boxes as wide as a terminal, with a slow library."""
     from mcp.server.mcpserver import server as sdk
 
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter())
+
     def to_standard_error(level: Any = logging.INFO) -> None:  # noqa: ANN401 - the names of logging's levels
-        logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logging.basicConfig(level=level, handlers=[handler])
 
     sdk.configure_logging = to_standard_error  # type: ignore[attr-defined] # its constructor calls this whatever is set
 

@@ -7,6 +7,7 @@ import reprlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import metadata
+from secrets import token_hex
 from typing import Any
 
 import anyio
@@ -36,6 +37,7 @@ from agent.serving.tasks import Tasks
 from agent.serving.tools import VideoTools
 from agent.serving.upload_tool import UploadTool
 from tools.errors import SteadfaceError
+from tools.logs import logged_as
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,8 @@ class PlainServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         try:
-            return await super().call_tool(name, arguments, context)
+            with logged_as(request=token_hex(8)):
+                return await super().call_tool(name, arguments, context)
         except ToolError as error:
             match error.__cause__:
                 case ToolError() as ours:

@@ -10,7 +10,7 @@ Words in the prompt steer a job (``PaintFirstFrames`` reads the spatial prompt, 
     score=0.1        of the detector                          paint=2      seconds that painting takes
     video=2          seconds that the video takes             crash=once   the worker dies in the middle of the video,
     damage=20-40     frames that show the face at 0.1                      ``always`` for each time
-    disk=full        there is no room for the video
+    disk=full        there is no room for the video        defect       in the code that makes the video
     repair=0.05      similarity that the detailer reaches,    photos       similarity is a tenth of the photos
                      ``never`` where it fails                              that were given
 
@@ -243,6 +243,8 @@ class Projector:
         begin, end = _damage(prompt) if len(given.frames) == 1 else (0, -1)
         _work(_number(prompt, "video", 0.0) / 2, report, "animating")
         _crash(prompt)
+        if "defect" in prompt.split():
+            raise ZeroDivisionError("a defect")
         if "disk=full" in prompt:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         _work(_number(prompt, "video", 0.0) / 2, report, "animating")

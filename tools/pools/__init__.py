@@ -7,16 +7,21 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tools.contracts import Progress
+from tools.logs import request_id
 from tools.pools.calls import Message, Request
 
 
 @dataclass(frozen=True)
 class CallKey:
-    """What makes a call the same call again after a restart; a call with a receipt is not run a second time."""
+    """What makes a call the same call again after a restart; a call with a receipt is not run a second time.
+
+    ``request_id`` tells in logs what the call is made for, and does not make it another call.
+    """
 
     job_id: str
     task_id: str
     number: int
+    request_id: str | None = field(default_factory=request_id.get, compare=False)
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import logging
 import os
 import pkgutil
 import queue
 import signal
 import sys
 import threading
-import traceback
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from tools.artifacts import Artifacts, room_on_disk
 from tools.errors import BackendError, Cancelled, SteadfaceError
+from tools.logs import formatter, logged_as
 from tools.notes import noted
 from tools.pools import wire
 from tools.pools.bench import Bench, Operation, request_type
 from tools.pools.calls import Message
 from tools.pools.receipts import Receipt, Receipts
+
+log = logging.getLogger("tools.pools.worker")
 
 
 def log_path(root: Path, name: str) -> Path:
@@ -62,7 +66,8 @@ class Worker:
         while True:
             call = self._calls.get()
             try:
-                done = self._done(call)
+                with logged_as(call.key.request_id, call.key.job_id):
+                    done = self._done(call)
                 self._say(wire.Answered(number=call.number, reply=done.reply, notes=done.notes))
             except (SteadfaceError, Cancelled) as error:
                 self._say(wire.failure(call.number, error))
@@ -70,9 +75,12 @@ class Worker:
     def _done(self, call: wire.Call) -> Receipt:
         known = self._receipts.find(call.key, call.operation, call.request)
         if known is not None:
+            log.info("%s was done before", call.operation)
             return known
+        begun = time.monotonic()
         with noted() as notes:
             reply = self._run(call)
+        log.info("%s took %.2f s", call.operation, time.monotonic() - begun)
         receipt = Receipt(reply=reply, notes=tuple(notes))
         self._receipts.write(call.key, call.operation, call.request, receipt)
         return receipt
@@ -92,14 +100,15 @@ class Worker:
         except (SteadfaceError, Cancelled):
             raise
         except MemoryError as error:
-            traceback.print_exc()
+            log.exception("%s failed", call.operation)
             raise BackendError(
                 f"There is too little memory for {call.operation}; close other programs, or ask for less at once."
             ) from error
         except Exception as error:
-            traceback.print_exc()
+            log.exception("%s failed", call.operation)
+            of_request = f", request {call.key.request_id}" if call.key.request_id else ""
             raise BackendError(
-                f"{call.operation} failed: {_in_one_line(error)}; the details are in {self._log}"
+                f"{call.operation} failed: {_in_one_line(error)}; the details are in {self._log}{of_request}"
             ) from error
 
     def _say(self, message: Message) -> None:
@@ -136,6 +145,14 @@ def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
     return incoming, outgoing
 
 
+def _log_to_standard_error() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter())
+    logging.raiseExceptions = False  # a full disk must not end the worker
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    log.setLevel(logging.INFO)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True)
@@ -146,6 +163,7 @@ def main() -> None:
 
     incoming, outgoing = _take_standard_streams()
     faulthandler.enable()
+    _log_to_standard_error()
     if given.lifeline is not None:
         _end_with(given.lifeline)
     Artifacts(given.root).drop_abandoned()
