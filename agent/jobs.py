@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from copy import copy
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -315,12 +316,18 @@ class _Run:
 
     def __init__(self, engine: JobEngine, row: JobRow, graph: Any) -> None:  # noqa: ANN401 - langgraph's compiled graph
         self.engine, self.row, self.graph = engine, row, graph
-        self.request = JobRequest.model_validate(row.request)
-        self.recipe = Recipe.model_validate(row.recipe)
         self.cancelled = threading.Event()
         self.over = threading.Event()
         self.stage, self.message, self.stages_begun, self.shown = "", "", 0, 0.0
         self.candidates: list[dict[str, Any]] = []
+
+    @cached_property
+    def request(self) -> JobRequest:
+        return JobRequest.model_validate(self.row.request)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return Recipe.model_validate(self.row.recipe)
 
     def run(self) -> None:
         listener = threading.Thread(target=self._listen, name="cancel", daemon=True)
@@ -337,7 +344,7 @@ class _Run:
     def _outcome(self) -> dict[str, Any]:
         try:
             self.engine.consents.expect_standing(self.request)
-            state = self._invoke()
+            return self._end("completed", result=self._invoke()["delivered"])
         except Cancelled:
             if self.engine._stopping.is_set() and not self._cancel_asked():
                 return {"status": "queued"}
@@ -355,7 +362,6 @@ class _Run:
         except Exception as error:
             log.exception("job %s failed", self.row.id)
             return self._end("failed", error=self._told(self._plainly(error), {}))
-        return self._end("completed", result=state["delivered"])
 
     def _invoke(self) -> State:
         """Run the graph from its last checkpoint; a job begun before goes on after its last finished node."""
@@ -377,7 +383,7 @@ class _Run:
         )
         config: RunnableConfig = {"configurable": {"thread_id": self.row.id}, "recursion_limit": RECURSION_LIMIT}
         begun = self.graph.get_state(config)
-        if begun.values and not begun.next:
+        if "delivered" in begun.values:
             return cast(State, begun.values)
         kept = self.request.kept
         if not begun.values and kept and kept.node:
@@ -386,7 +392,7 @@ class _Run:
         if not self._whole(begun):
             begun = next(filter(self._whole, self.graph.get_state_history(config)), begun)
             config = {**config, **begun.config}
-        start = None if begun.next else State(events=[])
+        start = None if begun.created_at else State(events=[])  # what next says leaves out a begin that was cut short
         if "verdict" in begun.values:
             self._show_candidates(begun.values["attempts"], begun.values["verdict"])
         return cast(State, self.graph.invoke(start, config, context=context, durability="sync"))
