@@ -109,7 +109,7 @@ async def test_what_cannot_work_is_said_in_one_sentence(local: Any, ask: Ask, tm
         "There is no file": ask("waves", reference="missing.png"),
         "not an image": ask("waves", reference="text.png"),
         "outside the folders": ask("waves", reference="/etc/passwd"),
-        "cannot be a URL": ask("waves", reference="https://example.org/photo.png"),
+        "fetches nothing from URLs": ask("waves", reference="https://example.org/photo.png"),
         "prompt is empty": ask("  "),
         "Consent is missing": ask("waves", consent=None),
         "Consent cannot be 'perhaps'": ask("waves", consent="perhaps"),
@@ -131,7 +131,7 @@ async def test_what_cannot_work_is_said_in_one_sentence(local: Any, ask: Ask, tm
         listed = await client.call_tool("list_video_jobs", {})
     assert unknown.is_error
     assert "There is no job 'nothing'" in unknown.content[0].text
-    assert listed.structured_content == {"jobs": []}
+    assert listed.structured_content == {"jobs": [], "left_out": 0}
 
 
 async def test_a_home_that_cannot_be_made_is_said_in_one_sentence(
