@@ -24,6 +24,7 @@ CREATE TABLE outcomes (
     failures INTEGER NOT NULL, offset INTEGER NOT NULL
 );
 CREATE TABLE stages (custom_id TEXT NOT NULL COLLATE NOCASE, stage TEXT NOT NULL, seconds REAL NOT NULL);
+CREATE INDEX stages_of ON stages (custom_id);
 CREATE TABLE photos (path TEXT PRIMARY KEY, hash TEXT NOT NULL);
 CREATE VIEW known AS SELECT outcomes.* FROM outcomes JOIN rows USING (custom_id, fingerprint);
 """

@@ -46,21 +46,27 @@ def write_report(files: ResultFiles, ledger: Ledger, summary: Summary) -> None:
     """Write the pages anew, and delete those of before that there is no longer a need for."""
     pages = max(1, -(-summary.ended // A_PAGE))
     tiles = _tiles(files, ledger)
+    names = [_page_name(number) for number in range(1, pages + 1)]
     for number in range(1, pages + 1):
-        html = _template().render(
-            summary=summary,
-            tiles=list(islice(tiles, A_PAGE)),
-            page=number,
-            pages=[_page_name(each) for each in range(1, pages + 1)],
-            notice=SKETCH_NOTICE,
-            first=(number - 1) * A_PAGE + 1,
-        )
-        draft = files.folder / f".{_page_name(number)}"
-        draft.write_text(html)
-        draft.replace(files.folder / _page_name(number))
+        _write_page(files.folder, number, names, list(islice(tiles, A_PAGE)), summary)
     while (left := files.folder / _page_name(pages + 1)).exists():
         left.unlink()
         pages += 1
+
+
+def _write_page(folder: Path, number: int, names: list[str], tiles: list[Tile], summary: Summary) -> None:
+    pieces = _template().generate(
+        summary=summary,
+        tiles=tiles,
+        page=number,
+        pages=names,
+        notice=SKETCH_NOTICE,
+        first=(number - 1) * A_PAGE + 1,
+    )
+    draft = folder / f".{names[number - 1]}"
+    with draft.open("w", encoding="utf-8") as file:
+        file.writelines(pieces)
+    draft.replace(folder / names[number - 1])
 
 
 def _page_name(number: int) -> str:

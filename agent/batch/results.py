@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from agent.views import JobError
 from tools.artifacts import room_on_disk
@@ -24,6 +24,8 @@ RESULTS, ERRORS, ROWS = "results.jsonl", "errors.jsonl", "rows"
 
 class Ended(BaseModel):
     """What a line of either file says first."""
+
+    model_config = ConfigDict(cache_strings="keys")  # else pydantic keeps thousands of values for next time
 
     custom_id: str
     row: str = Field(description="stands for what the row asked")
