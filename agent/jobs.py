@@ -41,6 +41,7 @@ from agent.jobless import caller
 from agent.logs import log_file
 from agent.planner.desk import Caller, Desk, planner_at
 from agent.planner.protocol import Planner
+from agent.pools import open_pool
 from agent.queue import JobQueue
 from agent.refining import Refined, refine
 from agent.requests import JobRequest
@@ -53,7 +54,6 @@ from tools.artifacts import Artifacts, named_in, writing_to
 from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
 from tools.logs import logged_as, request_id
 from tools.pools import Closed, Pool
-from tools.pools.local import LocalPool
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class JobEngine:
         self.artifacts = Artifacts(home)
         self.store = JobStore(home / "jobs.sqlite")
         self.consents = ConsentBook(home)
-        self._pool = pool or LocalPool(home, settings.cancel_grace)
+        self._pool = pool or open_pool(settings)
         self._housekeeping = Housekeeping(home, Limits(settings.keep_days, settings.keep_gb))
         self._device = FileLock(home / "device.lock", thread_local=False)  # every thread may ask whether it is held
         self._stopping = threading.Event()

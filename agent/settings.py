@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from agent.planner.options import PlannerOptions
+from tools.actors import Actors
 from tools.environment import is_placeholder
 from tools.errors import InputError
 from tools.home import home_folder
@@ -143,6 +144,19 @@ class Settings(Recipe, BaseSettings):
     cancel_grace: float = Field(
         60, ge=0, le=600, description="Seconds that a cancelled call may take to stop before its worker is killed."
     )
+    pool: Literal["local", "ray"] = Field("local", description="Where workers run: on this machine, or on Ray's nodes.")
+    ray_address: str = Field("auto", description='The Ray cluster, as host:port; "auto" is the one of this machine.')
+    ray_render: Actors = Field(
+        Actors(gpus=1, most=8),
+        description="Ray workers that paint and animate: what one takes, the fewest and the most.",
+    )
+    ray_quick: Actors = Field(
+        Actors(most=4),
+        description="Ray workers that inspect, score and deliver: what one takes, the fewest and the most.",
+    )
+    ray_patience: float = Field(
+        300, ge=1, le=86_400, description="Seconds that a call waits while Ray has no worker at all for it."
+    )
     planner_key: SecretStr | None = Field(None, description="API key that the planner's server asks for.")
     token: SecretStr | None = Field(None, description="Bearer token of the HTTP server.")
     oauth_issuer: str | None = Field(
@@ -241,7 +255,7 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - any field of Sett
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"])
+        name = "__".join(str(part) for part in first["loc"])
         raise InputError(
             f"The setting {name} (STEADFACE_{name.upper()}) cannot be {first['input']!r}: {first['msg']}."
         ) from None

@@ -158,6 +158,8 @@ def _default(name: str, about: dict[str, Any]) -> str:
 
 def _values(about: dict[str, Any]) -> str:
     [kind] = [kind for kind in about.get("anyOf", [about]) if kind.get("type") != "null"]
+    if "$ref" in kind:
+        return "JSON, or each part as `…__GPUS`, `…__CPUS`, `…__LEAST`, `…__MOST`"
     if "enum" in kind:
         return " or ".join(f"`{value}`" for value in kind["enum"])
     if kind["type"] == "array":

@@ -25,11 +25,12 @@ def main(argv: Sequence[str]) -> None:
     options = _parser().parse_args(argv)
     if options.log_json:
         os.environ[FORMAT] = "json"  # for the workers too
+    given = {"pool": options.pool, "ray_address": options.ray_address}
     try:
         if options.http:
-            _serve_http(options.host, options.port, options.allow_host)
+            _serve_http(options.host, options.port, options.allow_host, given)
         else:
-            _serve_stdio()
+            _serve_stdio(given)
     except InputError as error:
         print(f"steadface: {error}", file=sys.stderr)  # noqa: T201 - standard output is the protocol's
         sys.exit(2)
@@ -43,11 +44,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name by which callers know this machine"
     )
+    parser.add_argument(
+        "--pool", choices=("local", "ray"), help="where workers run: on this machine, or on Ray's nodes"
+    )
+    parser.add_argument("--ray-address", metavar="HOST:PORT", help="the Ray cluster; this machine's own when not given")
     parser.add_argument("--log-json", action="store_true", help="log a JSON object a line, on standard error")
     return parser
 
 
-def _serve_stdio() -> None:
+def _serve_stdio(given: dict[str, str | None]) -> None:
     with _standard_output_kept_clean(), _without_collecting():
         from agent.serving.engine import LateEngine
         from agent.serving.reach import Reach
@@ -55,13 +60,13 @@ def _serve_stdio() -> None:
         from agent.settings import load_settings
 
         _log_in_lines()
-        engine = LateEngine(load_settings())
+        engine = LateEngine(load_settings(**given))
         server = build_server(engine, Reach.STDIO)
     _close_on_signals(engine)
     server.run("stdio")
 
 
-def _serve_http(host: str, port: int, names: list[str]) -> None:
+def _serve_http(host: str, port: int, names: list[str], given: dict[str, str | None]) -> None:
     from agent.serving.access import access_of
     from agent.serving.engine import LateEngine
     from agent.serving.gallery import gallery_routes
@@ -71,7 +76,7 @@ def _serve_http(host: str, port: int, names: list[str]) -> None:
     from agent.settings import load_settings
 
     _log_in_lines()
-    settings = load_settings()
+    settings = load_settings(**given)
     access = access_of(settings)
     reach, engine = reach_of(host, access), LateEngine(settings)
     try:

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from tools.errors import Cancelled, Unavailable
 from tools.pools import Closed
@@ -14,6 +15,14 @@ from tools.pools.connection import Connection
 
 GLANCE = 0.05
 """Seconds between two looks at whether the caller has cancelled."""
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """How long a caller waits while there are no workers but starting ones, and what it is then told."""
+
+    seconds: float
+    message: str
 
 
 class Crew:
@@ -24,10 +33,9 @@ class Crew:
     """
 
     def __init__(
-        self, start: Callable[[int], Connection], most: int = 1, least: int = 0, patience: float = 60.0
+        self, start: Callable[[int], Connection], most: int = 1, least: int = 0, overdue: Overdue | None = None
     ) -> None:
-        """``patience``: seconds that a caller waits while there is no worker at all, but only starting ones."""
-        self._start, self._most, self._least, self._patience = start, most, least, patience
+        self._start, self._most, self._least, self._overdue = start, most, least, overdue
         self._changed = threading.Condition()
         self._callers: deque[object] = deque()
         self._places: dict[Connection, int] = {}
@@ -39,10 +47,10 @@ class Crew:
     def closed(self) -> bool:
         return self._closed
 
-    def warm(self) -> None:
-        """Start workers ahead of need: one, or ``least`` where that is more."""
+    def fill(self) -> None:
+        """Start workers up to the least, ahead of need."""
         with self._changed:
-            while not self._closed and len(self._places) < max(1, self._least):
+            while not self._closed and len(self._places) < self._least:
                 self._starting.append(self._new())
 
     def take(self, cancelled: threading.Event, first: bool = False) -> Connection:
@@ -108,17 +116,15 @@ class Crew:
                 if len(self._places) < self._most and len(self._starting) < len(self._callers):
                     self._starting.append(self._new())
                     continue
-                if not self._working() and time.monotonic() - begun > self._patience:
-                    raise Unavailable(
-                        f"No worker has started in {self._patience:.0f} s; see that what it needs is there and free."
-                    )
+                if self._overdue and not self._working() and time.monotonic() - begun > self._overdue.seconds:
+                    raise Unavailable(self._overdue.message)
             self._changed.wait(GLANCE)
             if cancelled.is_set():
                 raise Cancelled("The job was cancelled.")
 
     def _greet(self) -> None:
         """Take up who has started, and let go of who has ended meanwhile."""
-        for worker in [worker for worker, _ in self._idle if not worker.alive]:
+        for worker in [worker for worker in (*self._starting, *(idle for idle, _ in self._idle)) if not worker.alive]:
             self._forget(worker)
         for worker in list(self._starting):
             try:

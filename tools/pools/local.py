@@ -12,7 +12,7 @@ from tools.pools.queued import QueuedPool
 
 
 class LocalPool(QueuedPool):
-    """A worker starts at its first call, or with ``warm``."""
+    """A worker starts at its first call."""
 
     def __init__(self, root: Path, cancel_grace: float = 60.0, operations: str = "tools.pools.work:OPERATIONS") -> None:
         def crew(name: Queue) -> Crew:

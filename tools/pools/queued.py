@@ -51,11 +51,6 @@ class QueuedPool:
                 reply = request.reply.model_validate_json(answer.reply)
                 return Done(reply, time.monotonic() - begun, (*notes, *answer.notes))
 
-    def warm(self) -> None:
-        """Start workers ahead of need."""
-        for crew in self._crews.values():
-            crew.warm()
-
     def busy(self) -> bool:
         return any(crew.taken() for crew in self._crews.values())
 
@@ -115,6 +110,8 @@ class QueuedPool:
 
 
 def _note(request: Request, death: Died) -> str:
+    if isinstance(death, Lost):
+        return f"A {request.queue} worker was lost ({death}); {request.operation} was run again by another."
     return (
         f"The {request.queue} worker died ({death}) during {request.operation} and was replaced; "
         "the call was run again."
@@ -123,7 +120,10 @@ def _note(request: Request, death: Died) -> str:
 
 def _in_vain(request: Request, death: Died, worker: Connection) -> str:
     if isinstance(death, Lost):
-        return f"The {request.queue} worker was lost again and again during {request.operation} ({death})."
+        return (
+            f"The {request.queue} workers of {request.operation} are lost again and again ({death}); "
+            "look after their machines, then try again."
+        )
     short = "; the machine may be short of memory" if str(death) == "signal 9" else ""
     return (
         f"The {request.queue} worker died twice during {request.operation} ({death}){short}; "

@@ -73,7 +73,7 @@ class Written(Message):
 
 
 class Write(Request):
-    """Keep ``text`` as an artifact, and leave a mark in ``tally`` each time that this is really done."""
+    """Keep ``text`` as an artifact, ``pause`` seconds later, and leave a mark in ``tally`` each time."""
 
     operation: ClassVar[str] = "write"
     queue: ClassVar[str] = "render"
@@ -81,6 +81,7 @@ class Write(Request):
 
     text: str
     tally: str
+    pause: float = 0.0
 
 
 class Cut(Message):
@@ -146,6 +147,7 @@ def fail(request: Fail, bench):
 
 
 def write(request: Write, bench):
+    time.sleep(request.pause)
     note("Written.")
     with Path(request.tally).open("a") as tally:
         tally.write("x")
