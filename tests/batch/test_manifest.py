@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -111,6 +111,17 @@ def test_a_datasets_folder_asks_for_the_library_where_it_is_missing(
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(InputError, match="pip install"):
         next(read_manifest(tmp_path / "saved"))
+
+
+def test_the_rows_of_a_datasets_folder_are_read_without_what_they_leave_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "dataset_info.json").write_text("{}")
+    saved = {str(tmp_path / "saved"): [{**ROW, "seed": None}, {**ROW, "custom_id": "b", "seed": 3}]}
+    library = SimpleNamespace(Dataset=SimpleNamespace(load_from_disk=saved.__getitem__))
+    monkeypatch.setitem(sys.modules, "datasets", library)
+    assert list(read_manifest(tmp_path / "saved")) == [(1, ROW), (2, {**ROW, "custom_id": "b", "seed": 3})]
 
 
 @pytest.mark.parametrize(
