@@ -17,6 +17,7 @@ from agent.planner.protocol import Planner
 from agent.requests import JobRequest
 from agent.settings import Recipe
 from agent.state import Attempt, Verdict
+from agent.telemetry import span
 from tools.artifacts import Artifacts
 from tools.pools import CallKey, Pool
 from tools.pools.calls import Message, Request
@@ -65,7 +66,9 @@ class Tools:
     def call(self, request: Request, reply: type[Reply]) -> Reply:
         key = CallKey(self.context.job_id, self.task_id, self._calls)
         self._calls += 1
-        done = self.context.pool.call(request, key, self.context.observe, self.context.cancelled)
+        about = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": request.operation}
+        with span(f"execute_tool {request.operation}", about):
+            done = self.context.pool.call(request, key, self.context.observe, self.context.cancelled)
         self.seconds += done.seconds
         self.notes.extend(done.notes)
         assert isinstance(done.reply, reply)

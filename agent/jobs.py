@@ -29,6 +29,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import StateSnapshot
 from sqlalchemy.exc import OperationalError
 
+from agent import telemetry
 from agent.animating import animate
 from agent.candidates import candidate_views
 from agent.consents import ConsentBook
@@ -49,6 +50,7 @@ from agent.settings import Recipe, Settings
 from agent.state import Attempt, State, Verdict
 from agent.status import Status
 from agent.store import LEASE, JobRow, JobStore
+from agent.telemetry import job_span
 from agent.views import JobView, view_of
 from tools.artifacts import Artifacts, named_in, writing_to
 from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
@@ -86,6 +88,7 @@ class JobEngine:
         self._runner = threading.Thread(target=self._run_queue, name="runner", daemon=True)
 
     def __enter__(self) -> JobEngine:
+        telemetry.begin()
         self._runner.start()
         return self
 
@@ -136,7 +139,7 @@ class JobEngine:
             client=client,
             call=call,
             parent=request.kept.parent if request.kept else None,
-            request_id=request_id.get() or secrets.token_hex(8),
+            request_id=request_id.get() or telemetry.new_request_id(),
         )
         self._announce()
         return job_id
@@ -261,6 +264,7 @@ class JobEngine:
         if self._runner.is_alive():
             self._runner.join(timeout=max(0.0, self._calls_end - time.monotonic()) + 10)
         self._pool.close()
+        telemetry.flush()
         self.store.close()
         self.consents.close()
 
@@ -333,7 +337,9 @@ class _Run:
         listener = threading.Thread(target=self._listen, name="cancel", daemon=True)
         listener.start()
         try:
-            ended = self._outcome()
+            with job_span(self.row) as tell:
+                ended = self._outcome()
+                tell(ended)
         finally:
             self.over.set()
             listener.join()

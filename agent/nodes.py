@@ -31,6 +31,7 @@ from agent.state import (
     dump_plan,
     load_plan,
 )
+from agent.telemetry import span, tell_scores
 from tools.errors import SteadfaceError
 from tools.pools.calls import (
     Animate,
@@ -72,7 +73,8 @@ def node(message: str | Callable[[State, Context], str]) -> Callable[[Work], Wor
             context = runtime.context
             context.enter(work.__name__, message if isinstance(message, str) else message(state, context))
             tools = Tools(context, runtime.execution_info.task_id if runtime.execution_info else "")
-            update = work(state, context, tools)
+            with span(work.__name__, {"steadface.attempts_before": len(state.get("attempts", []))}):
+                update = work(state, context, tools)
             context.expect_lease()
             timing = Timing(stage=work.__name__, seconds=tools.elapsed(), tool_seconds=tools.seconds)
             return {**update, "timings": [timing], "events": tools.notes}
@@ -173,6 +175,7 @@ def score_first_frames(state: State, context: Context, tools: Tools) -> Update:
     if verdict["move"] == "animate" and context.request.stop_after == "first_frame":
         verdict = Verdict(**{**verdict, "move": "show"})
     context.show_candidates(attempts, verdict)
+    tell_scores(attempt, rule.recogniser)
     update: Update = {"attempts": [attempt], "verdict": verdict}
     if verdict["move"] == "reseed":
         update["next_batch"] = NextBatch(**{**batch, "move": "re-seed", "loosened": None})

@@ -7,7 +7,6 @@ import reprlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import metadata
-from secrets import token_hex
 from typing import Any
 
 import anyio
@@ -36,6 +35,7 @@ from agent.serving.stage_tools import StageTools
 from agent.serving.tasks import Tasks
 from agent.serving.tools import VideoTools
 from agent.serving.upload_tool import UploadTool
+from agent.telemetry import new_request_id
 from tools.errors import SteadfaceError
 from tools.logs import logged_as
 
@@ -82,7 +82,7 @@ class PlainServer(MCPServer[Any]):
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         try:
-            with logged_as(request=token_hex(8)):
+            with logged_as(request=new_request_id()):
                 return await super().call_tool(name, arguments, context)
         except ToolError as error:
             match error.__cause__:
