@@ -51,6 +51,7 @@ class ServerInfo(BaseModel):
         description="where the default preset only sketches: the one that would fit on the GPU here, by an estimate"
     )
     unfinished_jobs: int = Field(description="jobs that run or wait, of all callers")
+    queue_paused: bool = Field(description="no waiting job is begun until resume_queue is called")
     device_busy: bool = Field(description="a worker of this server is on a call")
     videos: str | None = Field(description="folder that finished videos are placed in")
 
@@ -196,6 +197,7 @@ class VideoTools:
                 default_preset=engine.settings.preset,
                 better_preset=better_preset(engine.settings, first_gpu()),
                 unfinished_jobs=engine.store.unfinished(),
+                queue_paused=engine.store.paused(),
                 device_busy=engine.device_busy(),
                 videos=str(engine.settings.videos) if self._reach.shows_paths else None,
             )
@@ -203,7 +205,8 @@ class VideoTools:
         with self._in_one_sentence():
             info = await anyio.to_thread.run_sync(look)
         lines = [
-            f"Steadface {info.version}; unfinished jobs: {info.unfinished_jobs}",
+            f"Steadface {info.version}; unfinished jobs: {info.unfinished_jobs}"
+            + (", and the queue is paused" if info.queue_paused else ""),
             *(f"preset {name}: {' '.join(missing) or 'ready'}" for name, missing in info.presets.items()),
             *([recommendation(info.better_preset)] if info.better_preset else []),
         ]

@@ -112,6 +112,7 @@ async def test_the_job_of_another_client_is_unknown_everywhere(
     calls: list[tuple[str, dict[str, Any]]] = [
         ("get_video_job", {}),
         ("cancel_video_job", {}),
+        ("prioritise_job", {}),
         ("refine_identity_video", {"instruction": "slower"}),
         ("animate_first_frame", {"candidate": 1}),
     ]
@@ -132,7 +133,9 @@ async def test_the_job_of_another_client_is_unknown_everywhere(
             assert "There is no job" in (await bob.call_tool("generate_identity_video", stolen)).content[0].text
             assert (await bob.call_tool("list_video_jobs", {})).structured_content["jobs"] == []
             assert job_id not in (await bob.list_resources()).model_dump_json()
-    posts = {"refine": {"instruction": "slower"}, "animate": {"candidate": 1}, "cancel": {}}
+            for name in ("pause_queue", "resume_queue"):
+                assert "Only the owner" in (await bob.call_tool(name, {})).content[0].text
+    posts = {"refine": {"instruction": "slower"}, "animate": {"candidate": 1}, "cancel": {}, "priority": {}}
     for who, status in ((issuer.token("bob"), 404), (issuer.token("ada"), 200), (TOKEN, 200)):
         answers = [get(f"{root}/jobs/{job_id}/{name}", headers=bearer(who)) for name in files]
         answers.append(get(f"{root}/api/jobs/{job_id}", headers=bearer(who)))

@@ -23,6 +23,7 @@ async def test_a_paused_queue_is_reordered_and_goes_on_in_the_new_order(local: A
             for n in range(3)
         ]
         assert {job["status"] for job in made} == {"queued"}
+        assert (await client.call_tool("server_info", {})).structured_content["queue_paused"]
         assert "queue is paused" in made[0]["message"]
         first, second, third = (job["job_id"] for job in made)
 
