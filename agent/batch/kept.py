@@ -22,7 +22,7 @@ from agent.batch.rows import Row
 from agent.batch.standing import Summary
 from agent.batch.terms import Terms
 from agent.errors import Busy
-from agent.requests import Consent, JobRequest, Photo
+from agent.requests import Consent, JobRequest, Photo, call_of
 from agent.settings import Recipe
 from tools.artifacts import Artifacts, private_folder, write_whole, writing_to
 from tools.errors import InputError
@@ -44,7 +44,10 @@ class KeptRow(BaseModel):
 
 
 class KeptBatch(BaseModel):
-    """``folder`` is where the results go; ``client`` is ``None`` for the owner of the installation."""
+    """``folder`` is where the results go; ``client`` is ``None`` for the owner of the installation.
+
+    ``call`` stands for what was asked: two calls alike have the same.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,6 +55,7 @@ class KeptBatch(BaseModel):
     client: str | None
     created: AwareDatetime
     folder: Path
+    call: str
     terms: Terms
     stop_below: float | None
     after: int
@@ -74,8 +78,16 @@ class KeptBatches:
         stop_below: float | None,
         after: int,
     ) -> KeptBatch:
-        """Raises ``Busy`` where the client has too many. Photos are copied, for artifacts may go meanwhile."""
-        if sum(batch.client == client for batch in self.unfinished()) >= MOST_UNFINISHED:
+        """A new batch, or the client's unfinished one that the same call made: clients call again after a time-out.
+
+        Photos are copied, for artifacts may go meanwhile. Raises ``Busy`` where the client has too many.
+        """
+        call = call_of([row.model_dump(mode="json") for row in rows], terms.consent, terms.preset, stop_below, after)
+        unfinished = [batch for batch in self.unfinished() if batch.client == client]
+        same = next((batch for batch in unfinished if batch.call == call), None)
+        if same is not None:
+            return same
+        if len(unfinished) >= MOST_UNFINISHED:
             raise Busy(f"{MOST_UNFINISHED} of your batches are unfinished; wait for one to end, or cancel one.")
         created, batch_id = datetime.now().astimezone(), secrets.token_urlsafe(12)
         batch = KeptBatch(
@@ -83,6 +95,7 @@ class KeptBatches:
             client=client,
             created=created,
             folder=videos / f"{created:%Y-%m-%d} batch {batch_id}",
+            call=call,
             terms=terms,
             stop_below=stop_below,
             after=after,

@@ -137,24 +137,28 @@ class BatchRun:
             request, recipe = self._requested(row, attempt)
             out = str(self._files.folder / ROWS / row.custom_id)
             request = request.model_copy(update={"out": out, "seed_drawn": row.seed is None})
-            self._begun.append(_Begun(row, self._job(row, attempt, request, recipe)))
+            job_id = self._job(row, attempt, request, recipe)
+            if job_id is not None:
+                self._begun.append(_Begun(row, job_id))
         except InputError as error:
             self._record(RowError(**_asked(row), job_id=None, seconds=0, error=_told(error)))
 
-    def _job(self, row: Row, attempt: int, request: JobRequest, recipe: Recipe) -> str:
-        """The job that an earlier run made of this row, or a new one; waits while the queue is full."""
+    def _job(self, row: Row, attempt: int, request: JobRequest, recipe: Recipe) -> str | None:
+        """The job that an earlier run made of this row, or a new one.
+
+        Waits while the queue is full; ``None`` where the run was to end meanwhile.
+        """
         asked = request.model_dump(mode="json", exclude={"consent"})
         call = call_of("batch", self._call, row.custom_id, attempt, asked, recipe.model_dump(mode="json"))
         made = self._engine.store.latest_of(self._client, call)
         if made and _counts(made):
             return made.id
-        while True:
+        while not self._stopping.is_set():
             try:
                 return self._engine.submit_once(request, recipe, call, self._client)[0]
             except Busy:
-                if self._stopping.is_set():
-                    raise
                 self._settle()
+        return None
 
     def _settle(self) -> None:
         """Record what has ended, or wait a moment."""
@@ -169,7 +173,7 @@ class BatchRun:
 
     def _record(self, line: RowResult | RowError) -> None:
         if isinstance(line, RowError) and line.error.kind == "Unavailable":
-            raise Unavailable(f"{line.error.message} The batch goes on where it stopped once that is there.")
+            raise Unavailable(line.error.message)
         offset = self._files.append(line)
         if isinstance(line, RowResult):
             self._ledger.completed(line, offset)

@@ -36,6 +36,9 @@ class ServedBatches:
         self._threads: dict[str, threading.Thread] = {}
 
     def begin(self, batch: KeptBatch) -> None:
+        """Run the batch, unless this process does already."""
+        if batch.id in self._threads:
+            return
         thread = threading.Thread(target=self._run, args=(batch,), name=f"batch {batch.id}", daemon=True)
         self._threads[batch.id] = thread
         thread.start()
@@ -43,8 +46,7 @@ class ServedBatches:
     def resume(self) -> None:
         """Go on with what an earlier process left."""
         for batch in self.kept.unfinished():
-            if batch.id not in self._threads:
-                self.begin(batch)
+            self.begin(batch)
 
     def close(self) -> None:
         """Stop; jobs in the queue stay there, and what is unfinished goes on with the next server."""

@@ -55,6 +55,7 @@ class Batch(BaseModel):
     pass_rate: float | None = Field(description="passed among those that ended")
     similarity: dict[str, MeanSimilarity] = Field(description="by recogniser; those of two cannot be compared")
     reason: str | None = Field(description="why it stopped")
+    sketch: bool = Field(description="the best rows are sketches (preset preview), which must be said of them")
     best: list[MadeRow] = Field(description=f"the {MOST_TOLD} most alike at most")
     errors: list[FailedRow] = Field(description=f"the first {MOST_TOLD} at most")
     results: str | None = Field(description="file with a line for each completed row")
@@ -70,6 +71,7 @@ class Batch(BaseModel):
             f"{self.failed} failed, {self.passed} passed{rate}."
         ]
         lines += [self.reason] if self.reason else []
+        lines += ["These are previews: animatics whose pixels are a sketch, not photorealistic videos."] * self.sketch
         lines += [
             f"Mean similarity ({name}): identity_skip {_figure(mean.identity_skip)}, "
             f"identity_zero {_figure(mean.identity_zero)}"
@@ -101,6 +103,7 @@ def batch_of(batches: ServedBatches, batch: KeptBatch, settings: Settings, reach
         batch_id=batch.id,
         status="cancelled" if cancelled else status,
         reason=plainly(end.reason, settings, reach) if end and end.reason else None,
+        sketch=any(row.sketch for row in best),
         best=[_made(row, reach) for row in best],
         errors=[_failed(row, settings, reach) for row in failed],
         results=str(files.results) if reach.shows_paths else None,

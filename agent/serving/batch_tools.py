@@ -13,7 +13,7 @@ import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from agent.serving.access import current_client
 from agent.serving.arguments import ConsentBasis, PresetName
@@ -23,7 +23,7 @@ from agent.serving.reach import Reach
 from agent.serving.references import allowed_path, photo_roots, photos_given, saved_consent
 from agent.serving.results import WAIT, in_one_sentence
 from agent.serving.waiting import Vigil
-from tools.errors import InputError
+from tools.errors import InputError, Unavailable
 
 if TYPE_CHECKING:
     from agent.batch.kept import KeptRow
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from agent.batch.terms import Terms
     from agent.requests import Consent, Photo
 
-MOST_ROWS = 500
-"""Of one batch; longer ones are for the command line."""
+MOST_ROWS = 200
+"""Of one batch: so many photos are read while clients still wait. Longer ones are for the command line."""
 
 OVERRIDES = frozenset(
     {
@@ -43,6 +43,25 @@ OVERRIDES = frozenset(
 )  # fmt: skip
 """What a row of a client may set: nothing that names a file, a server or a backend of this machine."""
 
+_Row = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "custom_id": {"type": "string"},
+                "prompt": {"type": "string"},
+                "reference": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+                "consent": {"type": "string", "enum": ["self", "written", "licensed", "synthetic"]},
+                "face": {"type": "integer"},
+                "seed": {"type": "integer"},
+                "overrides": {"type": "object"},
+            },
+            "required": ["custom_id", "prompt", "reference"],
+        }
+    ),
+]
+
 BatchId = Annotated[str, Field(description="As run_batch gave it.")]
 
 
@@ -50,7 +69,7 @@ class BatchTools:
     def __init__(self, engine: LateEngine, reach: Reach) -> None:
         self._engine = engine
         self._reach = reach
-        self._making = threading.Lock()
+        self._making, self._beginning = threading.Lock(), threading.Lock()
         self._served: ServedBatches | None = None
 
     def tools(self) -> list[Tool]:
@@ -78,7 +97,7 @@ class BatchTools:
         self,
         ctx: Context[Any],
         rows: Annotated[
-            list[dict[str, Any]],
+            list[_Row],
             Field(
                 description="Each with custom_id (letters, digits, ., - and _), prompt and reference (as in "
                 "generate_identity_video; or a list of photos of one person), and where wanted consent, face, seed and "
@@ -99,7 +118,8 @@ class BatchTools:
         """Make a video of each of many rows, one after another, and measure how many hold the person's identity.
 
         Use it for more than a few videos. All rows are checked first; when one cannot work, none is begun and the
-        answer says which. Returns a batch_id at once; the batch goes on without the client, and after a restart.
+        answer says which. Returns a batch_id at once; the batch goes on without the client, and after a restart. The
+        same call again while it is unfinished returns that batch.
         """
         vigil = Vigil(ctx, WAIT)
         await vigil.tell("Checking the rows")
@@ -151,17 +171,18 @@ class BatchTools:
 
         entries, beside = self._entries(rows, manifest)
         terms = Terms(consent, "asserted by client", preset, OVERRIDES)
-        batches = self._batches()
-        batch = batches.kept.keep(
-            self._checked(entries, beside, terms),
-            terms,
-            current_client(),
-            self._engine.settings.videos,
-            stop_below=stop_below,
-            after=after,
-        )
-        batches.begin(batch)
+        checked = self._checked(entries, beside, terms)
+        self._expect_ready({terms.settings(each.row).preset for each in checked})
+        batches, videos = self._batches(), self._engine.settings.videos
+        with self._beginning:
+            batch = batches.kept.keep(checked, terms, current_client(), videos, stop_below=stop_below, after=after)
+            batches.begin(batch)
         return _told(self._looked_at(batch.id))
+
+    def _expect_ready(self, presets: set[str]) -> None:
+        for preset, missing in self._engine.get().readiness(*sorted(presets)).items():
+            if missing:
+                raise Unavailable(f"The preset {preset} cannot run here: {' '.join(missing)}")
 
     def _entries(self, rows: list[dict[str, Any]], manifest: str | None) -> tuple[Iterable[Entry], Path | None]:
         """The rows with their numbers, and the folder that their paths are relative to."""

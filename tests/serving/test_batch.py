@@ -48,7 +48,9 @@ async def test_a_batch_is_begun_at_once_and_told_with_its_scores(connection: Any
         told = await ended(client, batch["batch_id"])
         made = told.structured_content
         job = await client.call_tool("get_video_job", {"job_id": made["best"][0]["job_id"]})
+        again = await client.call_tool("run_batch", asked)
     assert (batch["status"], batch["rows"]) == ("running", 3)
+    assert again.structured_content["batch_id"] != batch["batch_id"], "an ended batch is not taken for a new call"
     assert f'get_batch(batch_id="{batch["batch_id"]}", wait_seconds=45)' in batch["next_step"]
     assert batch["next_step"] in begun.content[0].text
     assert (made["status"], made["completed"], made["failed"], made["passed"]) == ("completed", 2, 1, 1)
@@ -122,6 +124,8 @@ async def test_a_cancelled_batch_stops_and_keeps_what_is_done(local: Any, photo:
     asked = {"rows": rows(photo.name, a="similarity=0.9", b="video=60", c="video=60"), "consent": "synthetic"}
     async with local.open() as client:
         begun = (await client.call_tool("run_batch", asked)).structured_content
+        again = (await client.call_tool("run_batch", asked)).structured_content
+        assert again["batch_id"] == begun["batch_id"], "a client that calls again after a time-out gets the same batch"
         await first_row(client, begun["batch_id"])
         cancelled = await client.call_tool("cancel_batch", {"batch_id": begun["batch_id"]})
         jobs = (await client.call_tool("list_video_jobs", {})).structured_content["jobs"]
