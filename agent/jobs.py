@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from copy import copy
 from datetime import datetime
 from functools import cached_property
@@ -85,6 +85,7 @@ class JobEngine:
         self._calls_end = 0.0
         self._changed = threading.Condition()
         self._submitting = threading.Lock()
+        self._looking = threading.Lock()
         self._runner = threading.Thread(target=self._run_queue, name="runner", daemon=True)
 
     def __enter__(self) -> JobEngine:
@@ -273,7 +274,7 @@ class JobEngine:
             self._changed.notify_all()
 
     def _run_queue(self) -> None:
-        """Take the device when it is free, then run one job after another."""
+        """Take the device when it is free, then run one job after another, or several at once."""
         while not self._stopping.is_set():
             try:
                 with self._device.acquire(timeout=_LOOK):
@@ -294,18 +295,53 @@ class JobEngine:
             saver = SqliteSaver(checkpoints)
             saver.setup()
             graph = build_graph(saver)
-            while not self._stopping.is_set():
-                self._housekeeping.when_due()
-                row = self.store.claim(owner)
-                if row is None:
-                    with self._changed:
-                        self._changed.wait(_LOOK)
-                    continue
-                with suppress(LeaseLost), logged_as(row.request_id, row.id):
-                    _Run(self, row, graph).run()
-                self._announce()
+            with self._others_beside(owner, graph) as failed:
+                while not self._stopping.is_set() and not failed.is_set():
+                    self._housekeeping.when_due()
+                    self._run_next(owner, graph)
         finally:
             checkpoints.close()
+
+    @contextmanager
+    def _others_beside(self, owner: str, graph: Any) -> Iterator[threading.Event]:  # noqa: ANN401 - langgraph's graph
+        """Further runners until the end of the block, where the pool can serve more than one job at once.
+
+        Gives what tells that one of them failed, whose job is orphaned then.
+        """
+        ended, failed = threading.Event(), threading.Event()
+
+        def run() -> None:
+            try:
+                while not self._stopping.is_set() and not ended.is_set():
+                    self._run_next(owner, graph)
+            except Exception:
+                log.exception("a runner failed, and all begin anew")
+                failed.set()
+
+        names = [f"runner {number}" for number in range(2, self.settings.jobs_at_once + 1)]
+        others = [threading.Thread(target=run, name=name, daemon=True) for name in names]
+        for other in others:
+            other.start()
+        try:
+            yield failed
+        finally:
+            ended.set()
+            for other in others:
+                other.join()
+
+    def _run_next(self, owner: str, graph: Any) -> None:  # noqa: ANN401 - langgraph's compiled graph
+        """Run the next job, or wait a moment for one; one runner looks for all that are idle."""
+        with self._looking:
+            if self._stopping.is_set():
+                return
+            row = self.store.claim(owner)
+            if row is None:
+                with self._changed:
+                    self._changed.wait(_LOOK)
+                return
+        with suppress(LeaseLost), logged_as(row.request_id, row.id):
+            _Run(self, row, graph).run()
+        self._announce()
 
     def _drop_leftovers(self) -> None:
         """Delete what ended jobs left: a cancelled call may have written after its job was tidied up."""

@@ -226,6 +226,11 @@ class Settings(Recipe, BaseSettings):
         object.__setattr__(self, "roots", [_absolute_path(root) for root in self.roots])
         return self
 
+    @property
+    def jobs_at_once(self) -> int:
+        """Enough that no worker of the pool lacks a call while other jobs are with other workers."""
+        return self.ray_render.most + self.ray_quick.most if self.pool == "ray" else 1
+
     def recipe(self) -> Recipe:
         return Recipe(**{name: getattr(self, name) for name in Recipe.model_fields})
 
