@@ -56,6 +56,7 @@ Steadface makes a short video of one real person from one photo and one sentence
 6. The preset preview, the default, makes an animatic: a moving sketch cut from paper. Call it that.
 7. Whoever is filmed more than once gets a name: save_identity keeps several photos of a person, and @name is the
    reference from then on, with the consent that was saved.
+8. For many videos at once call run_batch, and get_batch until it has ended.
 A dropped call never stops a job; only cancel_video_job does. server_info says which presets can run here.
 Similarities of different recognisers cannot be compared."""
 
