@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from typing import get_args
 
 import anyio
 import pytest
@@ -13,10 +14,14 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
 from agent.settings import Settings, load_settings
+from tools.actors import Actors
+from tools.pools.calls import Queue
 
 ROOT = Path(__file__).parents[1]
 GENERATED: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
+
+QUEUES = get_args(Queue)
 
 VARIABLE = r"STEADFACE_[A-Z0-9_]+"
 
@@ -61,6 +66,7 @@ def test_commands_options_and_settings_that_are_named_exist(page: Path) -> None:
     options = re.findall(r"(?<=`)--[a-z-]+|(?<=steadface )--[a-z-]+", text)
     assert set(options) <= set(re.findall(r"--[a-z-]+", help_text))
     settings = {f"STEADFACE_{name.upper()}" for name in Settings.model_fields}
+    settings |= {f"STEADFACE_RAY_{queue.upper()}__{part.upper()}" for queue in QUEUES for part in Actors.model_fields}
     assert set(re.findall(VARIABLE, text)) <= settings | MACHINE
 
 
