@@ -2,13 +2,14 @@
 
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 from conftest import OPERATIONS
 from contract import *  # noqa: F403 - Ray is held to the whole of it
 from trials import Work, Write
+from watching import wait_until
 
 ray = pytest.importorskip("ray")
 
@@ -53,17 +54,19 @@ def test_a_node_that_dies_under_load_loses_nothing(cluster, open_pool, tmp_path)
     node = cluster.add_node(**NODE, num_gpus=1)
     call = open_pool(actors={"render": Actors(gpus=1, cpus=0, least=2, most=3)})
     tally = tmp_path / "tally"
-    with ThreadPoolExecutor(12) as callers:
+    with ThreadPoolExecutor(16) as callers:
         running = [
             callers.submit(
                 call, Write(text=f"{number}", tally=str(tally), pause=0.5), key=CallKey("job", "task", number)
             )
-            for number in range(12)
+            for number in range(16)
         ]
-        next(as_completed(running))
+        wait_until(lambda: len(list(tmp_path.glob("logs/*"))) == 2, seconds=20.0)
+        begun = sum(call.done() for call in running)
+        wait_until(lambda: sum(call.done() for call in running) >= begun + 2, seconds=20.0)
         cluster.remove_node(node, allow_graceful=False)
         done = [call.result() for call in running]
-    assert len({each.reply.artifact for each in done}) == 12
+    assert len({each.reply.artifact for each in done}) == 16
     assert sum("lost" in note for each in done for note in each.notes) == 1
 
 

@@ -103,7 +103,7 @@ class RayPool(QueuedPool):
             try:
                 _expect_answer(self._address)
                 if not ray.is_initialized():
-                    ray.init(self._address, namespace="steadface", log_to_driver=False, logging_level=logging.WARNING)
+                    ray.init(self._address, namespace="steadface", log_to_driver=False, logging_level=logging.ERROR)
                     self._ours = True
             except (OSError, RuntimeError, ValueError, RayError) as error:
                 why = " ".join(str(error).split())
