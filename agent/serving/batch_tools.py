@@ -16,6 +16,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field, WithJsonSchema
 
 from agent.serving.access import current_client
+from agent.serving.answering import answering
 from agent.serving.arguments import ConsentBasis, PresetName
 from agent.serving.batch_results import MOST_TOLD, Batch, batch_of
 from agent.serving.engine import LateEngine
@@ -79,9 +80,9 @@ class BatchTools:
         looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
         ends = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
         return [
-            Tool.from_function(self.run_batch, title="Make many videos", annotations=begins),
-            Tool.from_function(self.get_batch, title="Look at a batch, or wait for it", annotations=looks),
-            Tool.from_function(self.cancel_batch, title="Cancel a batch", annotations=ends),
+            answering(Batch, self.run_batch, title="Make many videos", annotations=begins),
+            answering(Batch, self.get_batch, title="Look at a batch, or wait for it", annotations=looks),
+            answering(Batch, self.cancel_batch, title="Cancel a batch", annotations=ends),
         ]
 
     def resume(self) -> None:

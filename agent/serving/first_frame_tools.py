@@ -10,6 +10,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
+from agent.serving.answering import answering
 from agent.serving.arguments import (
     Again,
     ConsentBasis,
@@ -24,7 +25,6 @@ from agent.serving.arguments import (
 from agent.serving.consenting import FirstFrameConsent
 from agent.serving.engine import LateEngine
 from agent.serving.following import followed, submitted
-from agent.serving.job_tool import job_tool
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, in_one_sentence
@@ -53,12 +53,14 @@ class FirstFrameTools:
         begins = ToolAnnotations(
             read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
         )
-        paint = job_tool(self.generate_first_frame, title="Paint first frames of a person", annotations=begins)
+        paint = answering(
+            VideoJob, self.generate_first_frame, title="Paint first frames of a person", annotations=begins
+        )
         if self._engine.settings.consent is None:
             require(paint, "consent")
         return [
             paint,
-            job_tool(self.animate_first_frame, title="Make the video of a first frame", annotations=begins),
+            answering(VideoJob, self.animate_first_frame, title="Make the video of a first frame", annotations=begins),
         ]
 
     async def generate_first_frame(

@@ -11,6 +11,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
 from agent.queue import PRIORITIES, Queue
+from agent.serving.answering import answering
 from agent.serving.arguments import JobId
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
@@ -39,11 +40,9 @@ class QueueTools:
             read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
         )
         return [
-            Tool.from_function(self.pause_queue, title="Begin no more jobs for now", annotations=changes),
-            Tool.from_function(self.resume_queue, title="Go on with the jobs that wait", annotations=changes),
-            Tool.from_function(
-                self.prioritise_job, title="Have a waiting job run sooner or later", annotations=changes
-            ),
+            answering(Queue, self.pause_queue, title="Begin no more jobs for now", annotations=changes),
+            answering(Queue, self.resume_queue, title="Go on with the jobs that wait", annotations=changes),
+            answering(Queue, self.prioritise_job, title="Have a waiting job run sooner or later", annotations=changes),
         ]
 
     async def pause_queue(self) -> Annotated[CallToolResult, Queue]:

@@ -12,6 +12,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
+from agent.serving.answering import answering
 from agent.serving.arguments import (
     Again,
     ConsentBasis,
@@ -32,7 +33,6 @@ from agent.serving.consenting import VideoConsent
 from agent.serving.engine import LateEngine
 from agent.serving.following import followed, submitted
 from agent.serving.job_list import JobList, job_list
-from agent.serving.job_tool import job_tool
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, asked_back, cancelled, in_one_sentence
@@ -67,16 +67,21 @@ class VideoTools:
         )
         looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
         ends = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
-        generate = job_tool(self.generate_identity_video, title="Make a video of a person", annotations=begins)
+        generate = answering(
+            VideoJob, self.generate_identity_video, title="Make a video of a person", annotations=begins
+        )
         if self._engine.settings.consent is None:
             require(generate, "consent")
         return [
             generate,
-            job_tool(
-                self.refine_identity_video, title="Change a video by a follow-up in plain words", annotations=begins
+            answering(
+                VideoJob,
+                self.refine_identity_video,
+                title="Change a video by a follow-up in plain words",
+                annotations=begins,
             ),
-            job_tool(self.get_video_job, title="Look at a video job, or wait for it", annotations=looks),
-            job_tool(self.cancel_video_job, title="Cancel a video job", annotations=ends),
+            answering(VideoJob, self.get_video_job, title="Look at a video job, or wait for it", annotations=looks),
+            answering(VideoJob, self.cancel_video_job, title="Cancel a video job", annotations=ends),
             Tool.from_function(self.list_video_jobs, title="List video jobs", annotations=looks),
             Tool.from_function(self.server_info, title="What this server can do", annotations=looks),
         ]
