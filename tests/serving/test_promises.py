@@ -73,7 +73,7 @@ assert "rich" not in sys.modules
 logging.getLogger("steadface").warning("something to know")
 """
     done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, check=True)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:,]+ WARNING steadface: something to know\n", done.stderr)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:,]+ \d+ WARNING steadface: something to know\n", done.stderr)
 
 
 def _works_for(process: psutil.Process, home: Path) -> bool:

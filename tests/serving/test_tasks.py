@@ -100,7 +100,7 @@ async def test_every_tool_that_begins_a_job_may_answer_with_a_task() -> None:
     async with server() as client:
         tools = (await client.list_tools()).tools
     waiting = {tool.name for tool in tools if "wait_seconds" in tool.input_schema["properties"]}
-    assert waiting - TOOLS == {"get_video_job", "request_photo"}, "what waits and begins no job"
+    assert waiting - TOOLS == {"get_video_job", "get_batch", "request_photo"}, "what waits and begins no job"
     assert waiting >= TOOLS
 
 
