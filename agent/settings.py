@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -37,6 +37,8 @@ _EVEN = Field(ge=128, le=2048, multiple_of=2)
 
 class Recipe(PlannerOptions):
     """What one job runs with, fixed when it is submitted, so that a restart goes on with the same."""
+
+    model_config = ConfigDict(defer_build=True)  # clients wait for the list of tools, which needs none
 
     preset: str = Field("preview", description="The working set: a name in agent/presets.")
     planner: str = Field("rules", description="Backend that splits and revises prompts.")

@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+from agent import VERSION
 
 PHOTO = str(Path(__file__).parents[1] / "examples" / "astronaut.jpg")
 
@@ -122,3 +125,7 @@ def _seconds(*words: str) -> float:
         return time.perf_counter() - begun
 
     return min(once() for _ in range(5))
+
+
+def test_the_version_that_servers_tell_is_that_of_the_installation() -> None:
+    assert metadata.version("steadface") == VERSION

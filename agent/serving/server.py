@@ -6,7 +6,6 @@ import logging
 import reprlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import metadata
 from typing import Any
 
 import anyio
@@ -18,6 +17,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import INVALID_PARAMS, CallToolResult, GetPromptResult, InputRequiredResult, Resource
 from pydantic import ValidationError
 
+from agent import VERSION
 from agent.serving.batch_tools import BatchTools
 from agent.serving.completion import add_completion
 from agent.serving.consenting import Consenting
@@ -131,7 +131,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
         engine=engine,
         title="Steadface",
         instructions=INSTRUCTIONS,
-        version=metadata.version("steadface"),
+        version=VERSION,
         lifespan=lifespan,
         tools=in_player(
             [

@@ -12,7 +12,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from agent.serving.answering import answering
+from agent.serving.answering import answering, answering_with_many
 from agent.serving.arguments import (
     Again,
     ConsentBasis,
@@ -32,7 +32,7 @@ from agent.serving.arguments import (
 from agent.serving.consenting import VideoConsent
 from agent.serving.engine import LateEngine
 from agent.serving.following import followed, submitted
-from agent.serving.job_list import JobList, job_list
+from agent.serving.job_list import JobList, JobListOutline, job_list
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, asked_back, cancelled, in_one_sentence
@@ -82,7 +82,15 @@ class VideoTools:
             ),
             answering(VideoJob, self.get_video_job, title="Look at a video job, or wait for it", annotations=looks),
             answering(VideoJob, self.cancel_video_job, title="Cancel a video job", annotations=ends),
-            Tool.from_function(self.list_video_jobs, title="List video jobs", annotations=looks),
+            answering_with_many(
+                JobList,
+                JobListOutline,
+                "jobs",
+                VideoJob,
+                self.list_video_jobs,
+                title="List video jobs",
+                annotations=looks,
+            ),
             Tool.from_function(self.server_info, title="What this server can do", annotations=looks),
         ]
 
