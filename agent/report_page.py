@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING
 
+from agent.html import data_url, template
 from agent.report import Attempt, Candidate, Report
 from agent.report_chart import chart_of
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-    from markupsafe import Markup
 
 _KINDS = {
     b"\x89PNG": "image/png",
@@ -25,10 +19,10 @@ _KINDS = {
 def render_page(report: Report, video: bytes | None, images: Mapping[str, bytes]) -> str:
     """The page as HTML. ``video`` is an mp4; ``images`` holds the pictures of the candidates by artifact id."""
     chosen = chosen_candidate(report)
-    return _template().render(
+    return template("report.html.j2").render(
         report=report,
-        video=_data_url(video, "video/mp4") if video else None,
-        images={name: _data_url(data, _kind(data)) for name, data in images.items()},
+        video=data_url(video, "video/mp4") if video else None,
+        images={name: data_url(data, _kind(data)) for name, data in images.items()},
         chosen=chosen,
         attempts=_told(report),
         chart=chart_of(report.video, report.recogniser.thresholds, report.repairs) if report.video else None,
@@ -116,28 +110,5 @@ def _held(report: Report) -> bool:
     return gate and report.video is not None and report.video.passed
 
 
-def _data_url(data: bytes, kind: str) -> Markup:
-    from markupsafe import Markup
-
-    # Base64 holds nothing to escape, and escaping megabytes takes time.
-    return Markup(f"data:{kind};base64,{b64encode(data).decode()}")
-
-
 def _kind(data: bytes) -> str:
     return next(kind for magic, kind in _KINDS.items() if data.startswith(magic))
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("agent"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["similarity"] = lambda value: "no face" if value is None else f"{value:.2f}"
-    environment.filters["seconds"] = lambda value: "< 0.1 s" if 0 < value < 0.1 else f"{value:.1f} s"
-    return environment.get_template("report.html.j2")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from importlib.metadata import version
 from typing import get_args
 
-from agent import report
+from agent import VERSION, report
 from agent.context import Context
 from agent.report import Report
 from agent.settings import Recipe
@@ -29,7 +28,7 @@ def build_report(
     """``events`` are those of the last stage, which the state does not hold yet."""
     recipe, plan = context.recipe, state["plan"]
     return Report(
-        steadface=version("steadface"),
+        steadface=VERSION,
         job_id=context.job_id,
         created=context.created,
         finished=finished,
@@ -48,7 +47,7 @@ def build_report(
         gate=_gate(state, context),
         video=_video(state, context),
         repairs=[report.Repair.model_validate(repair) for repair in state.get("repairs", [])],
-        timings=[report.Timing(**timing) for timing in state["timings"]],
+        timings=[report.Timing.model_validate(timing) for timing in state["timings"]],
         events=[*state["events"], *events],
         warnings=warnings_of(state),
         files=files,

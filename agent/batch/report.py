@@ -5,10 +5,8 @@ Pages link to the reports and videos of the rows beside them, so the folder can 
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -18,10 +16,10 @@ from urllib.parse import quote
 from agent.batch.ledger import Ledger
 from agent.batch.results import ROWS, ResultFiles, RowError, RowResult
 from agent.batch.standing import REPORT, Summary
+from agent.html import data_url, template
 from agent.report import SKETCH_NOTICE
 
 if TYPE_CHECKING:
-    from jinja2 import Template
     from markupsafe import Markup
 
 A_PAGE = 100
@@ -55,7 +53,7 @@ def write_report(files: ResultFiles, ledger: Ledger, summary: Summary) -> None:
 
 
 def _write_page(folder: Path, number: int, names: list[str], tiles: list[Tile], summary: Summary) -> None:
-    pieces = _template().generate(
+    pieces = template("batch.html.j2").generate(
         summary=summary,
         tiles=tiles,
         page=number,
@@ -96,7 +94,6 @@ def _beside(result: RowResult, path: str) -> str:
 
 def _thumbnail(file: Path) -> Markup | None:
     """As a data: URL; ``None`` where the file is gone."""
-    from markupsafe import Markup
     from PIL import Image
 
     out = BytesIO()
@@ -107,19 +104,4 @@ def _thumbnail(file: Path) -> Markup | None:
         return None
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     small.save(out, "JPEG", quality=80)
-    return Markup(f"data:image/jpeg;base64,{b64encode(out.getvalue()).decode()}")
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("agent"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["similarity"] = lambda value: "no face" if value is None else f"{value:.2f}"
-    return environment.get_template("batch.html.j2")
+    return data_url(out.getvalue(), "image/jpeg")

@@ -12,13 +12,14 @@ import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, TextContent
 from pydantic import Field, WithJsonSchema
 
 from agent.serving.access import current_client
 from agent.serving.answering import answering
 from agent.serving.arguments import ConsentBasis, PresetName
 from agent.serving.batch_results import MOST_TOLD, Batch, batch_of
+from agent.serving.effects import BEGINS, ENDS, LOOKS
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import allowed_path, photo_roots, photos_given, saved_consent
@@ -74,15 +75,10 @@ class BatchTools:
         self._served: ServedBatches | None = None
 
     def tools(self) -> list[Tool]:
-        begins = ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-        )
-        looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-        ends = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
         return [
-            answering(Batch, self.run_batch, title="Make many videos", annotations=begins),
-            answering(Batch, self.get_batch, title="Look at a batch, or wait for it", annotations=looks),
-            answering(Batch, self.cancel_batch, title="Cancel a batch", annotations=ends),
+            answering(Batch, self.run_batch, title="Make many videos", annotations=BEGINS),
+            answering(Batch, self.get_batch, title="Look at a batch, or wait for it", annotations=LOOKS),
+            answering(Batch, self.cancel_batch, title="Cancel a batch", annotations=ENDS),
         ]
 
     def resume(self) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from agent.serving.answering import answering
@@ -23,6 +23,7 @@ from agent.serving.arguments import (
     require,
 )
 from agent.serving.consenting import FirstFrameConsent
+from agent.serving.effects import BEGINS
 from agent.serving.engine import LateEngine
 from agent.serving.following import followed, submitted
 from agent.serving.reach import Reach
@@ -50,17 +51,14 @@ class FirstFrameTools:
         self._reach = reach
 
     def tools(self) -> list[Tool]:
-        begins = ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-        )
         paint = answering(
-            VideoJob, self.generate_first_frame, title="Paint first frames of a person", annotations=begins
+            VideoJob, self.generate_first_frame, title="Paint first frames of a person", annotations=BEGINS
         )
         if self._engine.settings.consent is None:
             require(paint, "consent")
         return [
             paint,
-            answering(VideoJob, self.animate_first_frame, title="Make the video of a first frame", annotations=begins),
+            answering(VideoJob, self.animate_first_frame, title="Make the video of a first frame", annotations=BEGINS),
         ]
 
     async def generate_first_frame(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -16,15 +15,9 @@ MOST_BYTES = 600_000
 """Of the jobs as JSON. The words about them come to some more."""
 
 
-class JobListOutline(BaseModel):
-    """A list of jobs, whatever their shape."""
-
-    jobs: list[Any] = Field(description="the newest first")
-    left_out: int = Field(0, description="older jobs that this answer had no room for")
-
-
-class JobList(JobListOutline):
+class JobList(BaseModel):
     jobs: list[VideoJob] = Field(description="the newest first")
+    left_out: int = Field(0, description="older jobs that this answer had no room for")
 
 
 def job_list(views: Sequence[JobView], settings: Settings, reach: Reach) -> JobList:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import anyio.to_thread
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import AwareDatetime, BaseModel, Field
 
 from agent.serving.access import current_client
 from agent.serving.arguments import ConsentBasis, FaceNumber
+from agent.serving.effects import CHANGES, DELETES, LOOKS
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
@@ -68,17 +69,10 @@ class PeopleTools:
         self._reach = reach
 
     def tools(self) -> list[Tool]:
-        keeps = ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-        )
-        looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-        ends = ToolAnnotations(
-            read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False
-        )
         return [
-            Tool.from_function(self.save_identity, title="Save a person under a name", annotations=keeps),
-            Tool.from_function(self.list_identities, title="List saved people", annotations=looks),
-            Tool.from_function(self.forget_identity, title="Forget a saved person", annotations=ends),
+            Tool.from_function(self.save_identity, title="Save a person under a name", annotations=CHANGES),
+            Tool.from_function(self.list_identities, title="List saved people", annotations=LOOKS),
+            Tool.from_function(self.forget_identity, title="Forget a saved person", annotations=DELETES),
         ]
 
     async def save_identity(

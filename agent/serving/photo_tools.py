@@ -7,9 +7,10 @@ from typing import Annotated
 import anyio.to_thread
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
+from agent.serving.effects import LOOKS
 from agent.serving.reach import Reach
 from agent.settings import Settings
 from tools.errors import SteadfaceError
@@ -35,8 +36,7 @@ class PhotoTools:
         """None for callers of whom this server takes no paths."""
         if not self._reach.takes_paths:
             return []
-        looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-        return [Tool.from_function(self.list_references, title="List photos to choose from", annotations=looks)]
+        return [Tool.from_function(self.list_references, title="List photos to choose from", annotations=LOOKS)]
 
     async def list_references(
         self, limit: Annotated[int, Field(ge=1, le=40, description="Photos at the most.")] = 12

@@ -10,7 +10,8 @@ from mcp.server.apps import APP_MIME_TYPE, Apps, client_supports_apps
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import ToolAnnotations
+
+from agent.serving.effects import LOOKS
 
 PLAYER = "ui://steadface/player.html"
 
@@ -48,8 +49,7 @@ def player() -> Apps:
             fn=page,
         )
     )
-    opens = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-    apps.tool(resource_uri=PLAYER, title="Let the user choose a photo in the player", annotations=opens)(open_studio)
+    apps.tool(resource_uri=PLAYER, title="Let the user choose a photo in the player", annotations=LOOKS)(open_studio)
     return apps
 
 

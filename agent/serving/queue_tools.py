@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import anyio.to_thread
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from agent.queue import PRIORITIES, Queue
 from agent.serving.answering import answering
 from agent.serving.arguments import JobId
+from agent.serving.effects import CHANGES
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.results import in_one_sentence
@@ -36,13 +37,10 @@ class QueueTools:
         self._reach = reach
 
     def tools(self) -> list[Tool]:
-        changes = ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-        )
         return [
-            answering(Queue, self.pause_queue, title="Begin no more jobs for now", annotations=changes),
-            answering(Queue, self.resume_queue, title="Go on with the jobs that wait", annotations=changes),
-            answering(Queue, self.prioritise_job, title="Have a waiting job run sooner or later", annotations=changes),
+            answering(Queue, self.pause_queue, title="Begin no more jobs for now", annotations=CHANGES),
+            answering(Queue, self.resume_queue, title="Go on with the jobs that wait", annotations=CHANGES),
+            answering(Queue, self.prioritise_job, title="Have a waiting job run sooner or later", annotations=CHANGES),
         ]
 
     async def pause_queue(self) -> Annotated[CallToolResult, Queue]:

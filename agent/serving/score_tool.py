@@ -6,10 +6,11 @@ from typing import Annotated
 
 import anyio.to_thread
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
 from agent.serving.arguments import FaceNumber, PresetName, ReferenceText
+from agent.serving.effects import LOOKS
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
@@ -64,8 +65,7 @@ class ScoreTool:
         self._reach = reach
 
     def tools(self) -> list[Tool]:
-        looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-        return [Tool.from_function(self.score_identity, title="Compare faces with a photo", annotations=looks)]
+        return [Tool.from_function(self.score_identity, title="Compare faces with a photo", annotations=LOOKS)]
 
     async def score_identity(
         self, reference: ReferenceText, picture: PictureText, face: FaceNumber = None, preset: PresetName = None

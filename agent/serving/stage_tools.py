@@ -6,10 +6,11 @@ from typing import Annotated
 
 import anyio.to_thread
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
 from agent.serving.arguments import PresetName, PromptText
+from agent.serving.effects import LOOKS
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.results import in_one_sentence
@@ -30,8 +31,7 @@ class StageTools:
         self._reach = reach
 
     def tools(self) -> list[Tool]:
-        looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-        return [Tool.from_function(self.decouple_prompt, title="Split a prompt as a job would", annotations=looks)]
+        return [Tool.from_function(self.decouple_prompt, title="Split a prompt as a job would", annotations=LOOKS)]
 
     async def decouple_prompt(
         self, prompt: PromptText, preset: PresetName = None

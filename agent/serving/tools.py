@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
-from agent.serving.answering import answering, answering_with_many
+from agent import VERSION
+from agent.serving.answering import answering
 from agent.serving.arguments import (
     Again,
     ConsentBasis,
@@ -30,9 +30,10 @@ from agent.serving.arguments import (
     require,
 )
 from agent.serving.consenting import VideoConsent
+from agent.serving.effects import BEGINS, ENDS, LOOKS
 from agent.serving.engine import LateEngine
 from agent.serving.following import followed, submitted
-from agent.serving.job_list import JobList, JobListOutline, job_list
+from agent.serving.job_list import JobList, job_list
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, asked_back, cancelled, in_one_sentence
@@ -62,13 +63,8 @@ class VideoTools:
         self._reach = reach
 
     def tools(self) -> list[Tool]:
-        begins = ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-        )
-        looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-        ends = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
         generate = answering(
-            VideoJob, self.generate_identity_video, title="Make a video of a person", annotations=begins
+            VideoJob, self.generate_identity_video, title="Make a video of a person", annotations=BEGINS
         )
         if self._engine.settings.consent is None:
             require(generate, "consent")
@@ -78,20 +74,12 @@ class VideoTools:
                 VideoJob,
                 self.refine_identity_video,
                 title="Change a video by a follow-up in plain words",
-                annotations=begins,
+                annotations=BEGINS,
             ),
-            answering(VideoJob, self.get_video_job, title="Look at a video job, or wait for it", annotations=looks),
-            answering(VideoJob, self.cancel_video_job, title="Cancel a video job", annotations=ends),
-            answering_with_many(
-                JobList,
-                JobListOutline,
-                "jobs",
-                VideoJob,
-                self.list_video_jobs,
-                title="List video jobs",
-                annotations=looks,
-            ),
-            Tool.from_function(self.server_info, title="What this server can do", annotations=looks),
+            answering(VideoJob, self.get_video_job, title="Look at a video job, or wait for it", annotations=LOOKS),
+            answering(VideoJob, self.cancel_video_job, title="Cancel a video job", annotations=ENDS),
+            answering(JobList, self.list_video_jobs, title="List video jobs", annotations=LOOKS),
+            Tool.from_function(self.server_info, title="What this server can do", annotations=LOOKS),
         ]
 
     async def generate_identity_video(
@@ -205,7 +193,7 @@ class VideoTools:
         def look() -> ServerInfo:
             engine = self._engine.get()
             return ServerInfo(
-                version=metadata.version("steadface"),
+                version=VERSION,
                 presets=engine.readiness(),
                 default_preset=engine.settings.preset,
                 better_preset=better_preset(engine.settings, first_gpu()),

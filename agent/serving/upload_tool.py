@@ -8,12 +8,13 @@ import anyio
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from agent.serving.access import current_client
 from agent.serving.arguments import WaitSeconds
+from agent.serving.effects import BEGINS
 from agent.serving.reach import Reach
 from agent.serving.results import WAIT, in_one_sentence
 from agent.serving.upload_pages import LoopbackPages, upload_path, upload_routes
@@ -41,10 +42,7 @@ class UploadTool:
         self._loopback = LoopbackPages(self._uploads)
 
     def tools(self) -> list[Tool]:
-        asks = ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-        )
-        return [Tool.from_function(self.request_photo, title="Get a photo from the user", annotations=asks)]
+        return [Tool.from_function(self.request_photo, title="Get a photo from the user", annotations=BEGINS)]
 
     def add_page(self, server: MCPServer[None]) -> None:
         """Have a server on HTTP answer the links itself; on stdio a server of their own does."""
