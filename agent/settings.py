@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -241,6 +243,7 @@ def _absolute_path(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
+@cache
 def preset_names() -> list[str]:
     return sorted(
         file.name.removesuffix(".toml")
@@ -249,7 +252,8 @@ def preset_names() -> list[str]:
     )
 
 
-def read_preset(name: str) -> dict[str, Any]:
+@cache
+def read_preset(name: str) -> Mapping[str, Any]:
     """The values of a preset; raises ``InputError`` for a name that there is not."""
     if name not in preset_names():
         raise InputError(f"There is no preset {name!r}; choose one of: {', '.join(preset_names())}.")

@@ -32,6 +32,7 @@ from sqlalchemy import (
     Table,
     Update,
     and_,
+    case,
     delete,
     func,
     or_,
@@ -299,17 +300,17 @@ class JobStore:
         counted = _jobs.c.id == row.id
         if row.status == "queued":
             counted |= _ahead_of(row)
-        ahead = select(_kind, _jobs.c.status, _jobs.c.started).where(counted)
+        since = case((_waits, None), else_=_jobs.c.started).label("since")
+        alike = select(_kind, since, func.count().label("number")).where(counted).group_by(_kind, since)
         with self._engine.connect() as db:
-            waiting = db.execute(ahead).all()
-        typical = {kind: self._typical_seconds(kind) for kind in {each.kind for each in waiting}}
+            ahead = db.execute(alike).all()
+        typical = {kind: self._typical_seconds(kind) for kind in {each.kind for each in ahead}}
         left = 0.0
-        for kind, status, started in waiting:
+        for kind, since, number in ahead:
             seconds = typical[kind]
             if seconds is None:
                 return None
-            spent = time.time() - started if status == "running" and started else 0.0
-            left += max(seconds - spent, 0.0)
+            left += number * max(seconds - (time.time() - since if since else 0.0), 0.0)
         return left
 
     def typical_seconds(self, preset: str) -> float | None:

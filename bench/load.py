@@ -94,6 +94,8 @@ async def load(url: str, pid: int, clients: int, minutes: float) -> Measured:
     picture = BytesIO()
     Image.new("RGB", (320, 240), "tan").save(picture, "PNG")
     photo = f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"
+    async with Client(url) as mcp:
+        await mcp.call_tool("list_video_jobs", {})  # once the engine is up: clients of a running server are measured
     measured, until = Measured(), time.monotonic() + 60 * minutes
     async with anyio.create_task_group() as watching:
         watching.start_soon(watch_memory, psutil.Process(pid), measured)
