@@ -16,11 +16,12 @@ from agent.planner.desk import Desk, planner_at
 from agent.planner.protocol import Planner
 from agent.requests import JobRequest
 from agent.settings import Recipe
-from agent.state import Attempt, Verdict
+from agent.state import Attempt, Timing, Verdict
 from agent.telemetry import span
 from tools.artifacts import Artifacts
 from tools.pools import CallKey, Pool
 from tools.pools.calls import Message, Request
+from tools.pools.usage import Usage
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -30,8 +31,8 @@ class Context:
     """One job's surroundings; not serialised.
 
     ``observe(done, total, message)`` shows progress inside the stage that ``enter(stage)`` began; ``enter`` raises
-    when the job was cancelled, drained or taken over, so it is called before every node; ``expect_lease`` raises
-    ``LeaseLost`` when it was taken over, and is asked before what a node found out is kept. ``take_folder`` gives the
+    when the job was cancelled, drained or taken over, so it is called before every node; ``leave(timing)`` raises
+    ``LeaseLost`` when it was taken over, and is called before what a node found out is kept. ``take_folder`` gives the
     folder that the job took before, else takes the first of these. ``show_candidates`` is given every first frame
     scored so far.
     """
@@ -46,7 +47,7 @@ class Context:
     pool: Pool
     cancelled: threading.Event
     enter: Callable[[str, str], None]
-    expect_lease: Callable[[], None]
+    leave: Callable[[Timing], None]
     take_folder: Callable[[Iterator[Path]], Path]
     observe: Callable[[int, int, str], None]
     show_candidates: Callable[[Sequence[Attempt], Verdict], None]
@@ -54,13 +55,15 @@ class Context:
 
 @dataclass
 class Tools:
-    """The calls of one run of one node: numbers them, adds up their time and keeps their notes."""
+    """The calls of one run of one node: numbers them, adds up what they took and keeps their notes."""
 
     context: Context
     task_id: str
     begun: float = field(default_factory=time.perf_counter)
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    retries: int = 0
+    usage: Usage = field(default_factory=Usage)
     _calls: int = 0
 
     def call(self, request: Request, reply: type[Reply]) -> Reply:
@@ -71,6 +74,8 @@ class Tools:
             done = self.context.pool.call(request, key, self.context.observe, self.context.cancelled)
         self.seconds += done.seconds
         self.notes.extend(done.notes)
+        self.retries += done.retries
+        self.usage = self.usage.and_then(done.usage)
         assert isinstance(done.reply, reply)
         return done.reply
 

@@ -47,10 +47,11 @@ from agent.queue import JobQueue
 from agent.refining import Refined, refine
 from agent.requests import JobRequest
 from agent.settings import Recipe, Settings
-from agent.state import Attempt, State, Verdict
+from agent.state import Attempt, State, Timing, Verdict
 from agent.status import Status
 from agent.store import LEASE, JobRow, JobStore
 from agent.telemetry import job_span
+from agent.usage import usage_by_stage
 from agent.views import JobView, view_of
 from tools.artifacts import Artifacts, named_in, writing_to
 from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
@@ -360,6 +361,7 @@ class _Run:
         self.over = threading.Event()
         self.stage, self.message, self.stages_begun, self.shown = "", "", 0, 0.0
         self.candidates: list[dict[str, Any]] = []
+        self.timings: list[Timing] = []
 
     @cached_property
     def request(self) -> JobRequest:
@@ -418,7 +420,7 @@ class _Run:
             pool=self.engine._pool,
             cancelled=self.cancelled,
             enter=self._enter,
-            expect_lease=self._expect_lease,
+            leave=self._leave,
             take_folder=self._take_folder,
             observe=self._observe,
             show_candidates=self._show_candidates,
@@ -426,6 +428,7 @@ class _Run:
         config: RunnableConfig = {"configurable": {"thread_id": self.row.id}, "recursion_limit": RECURSION_LIMIT}
         begun = self.graph.get_state(config)
         if "delivered" in begun.values:
+            self.timings = begun.values["timings"]
             return cast(State, begun.values)
         kept = self.request.kept
         if not begun.values and kept and kept.node:
@@ -434,6 +437,7 @@ class _Run:
         if not self._whole(begun):
             begun = next(filter(self._whole, self.graph.get_state_history(config)), begun)
             config = {**config, **begun.config}
+        self.timings = [*begun.values.get("timings", [])]
         start = None if begun.created_at else State(events=[])  # what next says leaves out a begin that was cut short
         if "verdict" in begun.values:
             self._show_candidates(begun.values["attempts"], begun.values["verdict"])
@@ -444,8 +448,9 @@ class _Run:
         named = named_in(json.dumps(checkpoint.values))
         return all(self.engine.artifacts.exists(artifact, verify=True) for artifact in named)
 
-    def _expect_lease(self) -> None:
+    def _leave(self, timing: Timing) -> None:
         self.engine.store.held(self.row)
+        self.timings.append(timing)
 
     def _take_folder(self, choices: Iterator[Path]) -> Path:
         taken = self.engine.store.held(self.row).folder
@@ -502,7 +507,7 @@ class _Run:
             return True
 
     def _end(self, status: str, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - columns
-        return {"status": status, "finished": time.time(), **values}
+        return {"status": status, "finished": time.time(), "usage": usage_by_stage(self.timings), **values}
 
     def _plainly(self, error: Exception) -> SteadfaceError:
         """What no tool and no node should raise, as a sentence."""

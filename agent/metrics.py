@@ -7,7 +7,7 @@ the one before. What was not measured is not there.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
@@ -21,6 +21,7 @@ _OVERLAP = 600.0
 """Seconds. A job's end is written a little after the moment that it names."""
 
 _SECONDS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
+_BYTES = tuple(gib * 2.0**30 for gib in (0.25, 0.5, 1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 64, 80, 96, 128, 144, 192, 256))
 _SIMILARITY = tuple(step / 20 for step in range(21))
 _ATTEMPTS = tuple(range(1, 11))
 
@@ -57,6 +58,38 @@ class JobMetrics:
             "What a completed job spent in a stage, all its runs together.",
             ["preset", "stage"],
             buckets=_SECONDS,
+            registry=registry,
+        )
+        self._retries = Counter(
+            "steadface_call_retries",
+            "Calls of ended jobs that were run again because their worker died or was lost.",
+            ["preset", "stage"],
+            registry=registry,
+        )
+        self._worker_seconds = Counter(
+            "steadface_worker_seconds",
+            "What workers spent on calls of ended jobs, without waiting.",
+            ["preset", "stage"],
+            registry=registry,
+        )
+        self._gpu_seconds = Counter(
+            "steadface_gpu_seconds",
+            "The part of it with memory of a GPU held, times the GPUs.",
+            ["preset", "stage"],
+            registry=registry,
+        )
+        self._memory = Histogram(
+            "steadface_peak_memory_bytes",
+            "Highest resident memory of a worker in a stage of an ended job.",
+            ["preset", "stage"],
+            buckets=_BYTES,
+            registry=registry,
+        )
+        self._gpu_memory = Histogram(
+            "steadface_peak_gpu_memory_bytes",
+            "The most that torch held of a GPU in a stage of an ended job.",
+            ["preset", "stage"],
+            buckets=_BYTES,
             registry=registry,
         )
         self._attempts = Histogram(
@@ -108,6 +141,8 @@ class JobMetrics:
             self._took.labels(preset, row.status).observe(row.finished - row.started)
         for stage, seconds in result.get("stages", {}).items():
             self._stages.labels(preset, stage).observe(seconds)
+        for stage, usage in (row.usage or {}).items():
+            self._count_usage(preset, stage, usage)
         if result.get("attempts"):
             self._attempts.observe(result["attempts"])
         if result.get("first_frame_passed") is not None:
@@ -122,3 +157,12 @@ class JobMetrics:
             self._failed.labels(row.error["kind"]).inc()
             if row.error["kind"] == GateError.__name__:
                 self._gate.labels("failed").inc()
+
+    def _count_usage(self, preset: str, stage: str, usage: dict[str, Any]) -> None:
+        self._retries.labels(preset, stage).inc(usage["retries"])
+        for key, counter in (("worker_seconds", self._worker_seconds), ("gpu_seconds", self._gpu_seconds)):
+            if usage[key] is not None:
+                counter.labels(preset, stage).inc(usage[key])
+        for key, histogram in (("peak_memory", self._memory), ("peak_gpu_memory", self._gpu_memory)):
+            if usage[key] is not None:
+                histogram.labels(preset, stage).observe(usage[key])

@@ -75,8 +75,14 @@ def node(message: str | Callable[[State, Context], str]) -> Callable[[Work], Wor
             tools = Tools(context, runtime.execution_info.task_id if runtime.execution_info else "")
             with span(work.__name__, {"steadface.attempts_before": len(state.get("attempts", []))}):
                 update = work(state, context, tools)
-            context.expect_lease()
-            timing = Timing(stage=work.__name__, seconds=tools.elapsed(), tool_seconds=tools.seconds)
+            timing = Timing(
+                stage=work.__name__,
+                seconds=tools.elapsed(),
+                tool_seconds=tools.seconds,
+                retries=tools.retries,
+                usage=tools.usage.model_dump(),
+            )
+            context.leave(timing)
             return {**update, "timings": [timing], "events": tools.notes}
 
         NODES[work.__name__] = run

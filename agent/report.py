@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from agent.planner.protocol import Cause
 from tools.contracts import Framing, Presentation
 from tools.pools.calls import ArtifactId, RecogniserFacts, SeenFace, WindowFit
+from tools.pools.usage import Usage
 from tools.registry import Options
 
 SKETCH_NOTICE = (
@@ -189,6 +190,8 @@ class Timing(Part):
     stage: str
     seconds: float = Field(ge=0, description="from its start to its end")
     tool_seconds: float = Field(ge=0, description="the part of it spent in tools, waiting for a worker included")
+    retries: int = Field(0, ge=0, description="calls that were run again because their worker died or was lost")
+    usage: Usage = Field(Usage(), description="what its calls took of the machines of their workers")
 
 
 class Report(Part):

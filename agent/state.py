@@ -99,11 +99,17 @@ class Repair(TypedDict):
 
 
 class Timing(TypedDict):
-    """One run of a node: seconds in all, and seconds of them inside tools."""
+    """One run of a node: seconds in all, and seconds of them inside tools.
+
+    ``usage`` is a dumped ``tools.pools.usage.Usage``. What was begun before there was such a thing has neither it nor
+    ``retries``.
+    """
 
     stage: str
     seconds: float
     tool_seconds: float
+    retries: NotRequired[int]
+    usage: NotRequired[JSON]
 
 
 class State(TypedDict, total=False):

@@ -82,6 +82,7 @@ _STEPS = (
     "CREATE UNIQUE INDEX ix_jobs_folder ON jobs (folder)",
     "CREATE TABLE pauses (since FLOAT NOT NULL)",
     "ALTER TABLE jobs ADD COLUMN request_id VARCHAR",
+    "ALTER TABLE jobs ADD COLUMN usage JSON",
 )
 
 LEASE = 30.0
@@ -115,6 +116,7 @@ _jobs = Table(
     Column("renewed", Float),
     Column("folder", String, unique=True),
     Column("request_id", String),
+    Column("usage", JSON),
 )
 
 _pauses = Table("pauses", _metadata, Column("since", Float, nullable=False))
@@ -140,7 +142,7 @@ class JobRow:
     alike have the same. ``parent`` is the job that it is a follow-up of. What a ``pinned`` job needs is never cleared
     away. ``turn`` is where it waits among those of its priority, ``None`` its place; ``renewed`` is when its owner last
     gave a sign of life. ``folder`` is what it took for its results, and no other job has the same. ``request_id`` is of
-    the call that made it, as logs have it.
+    the call that made it, as logs have it. ``usage`` is what an ended job took, as ``agent.usage`` adds it up.
     """
 
     place: int
@@ -166,6 +168,7 @@ class JobRow:
     renewed: float | None
     folder: str | None
     request_id: str | None
+    usage: dict[str, Any] | None
 
     @property
     def ended(self) -> bool:

@@ -44,6 +44,7 @@ AGENT_MAY_IMPORT = {
     "tools.registry": "the names of backends, and planners, which run in the agent",
     "tools.pools": "the pool's protocol",
     "tools.pools.calls": "the messages of each operation",
+    "tools.pools.usage": "what a call took of its machine",
     "tools.pools.local": "the pool on this machine",
     "tools.pools.ray_pool": "the pool on a Ray cluster",
     "tools.actors": "how large the settings want a pool on Ray",

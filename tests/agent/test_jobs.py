@@ -202,7 +202,24 @@ def test_the_same_request_gives_the_same_first_frame_and_report(engine, tmp_path
 def test_a_killed_worker_is_replaced_and_the_report_says_so(engine):
     view = run(engine, "similarity=0.9 crash=once")
     assert view.status == "completed"
-    assert "worker died" in " ".join(report_of(view)["events"])
+    report, usage = report_of(view), engine.row(view.job_id).usage
+    assert "worker died" in " ".join(report["events"])
+    assert {timing["stage"]: timing["retries"] for timing in report["timings"] if timing["retries"]} == {"animate": 1}
+    assert {stage: taken["retries"] for stage, taken in usage.items()} == {
+        "inspect_reference": 0,
+        "generate_first_frames": 0,
+        "score_first_frames": 0,
+        "animate": 1,
+        "score_video": 0,
+        "deliver": 0,
+    }
+    assert all(taken["worker_seconds"] > 0 for taken in usage.values())
+
+
+def test_a_job_that_fails_tells_what_it_took_until_then(engine):
+    view = run(engine, "similarity=0.9 crash=always")
+    assert view.status == "failed"
+    assert list(engine.row(view.job_id).usage) == ["inspect_reference", "generate_first_frames", "score_first_frames"]
 
 
 def test_a_running_job_is_cancelled_within_two_seconds(engine):

@@ -21,6 +21,23 @@ VIDEO = {
     "identity_skip": 0.58,
 }
 
+USAGE = {
+    "animate": {
+        "retries": 1,
+        "worker_seconds": 38.0,
+        "gpu_seconds": 38.0,
+        "peak_memory": 3 * 2**30,
+        "peak_gpu_memory": 20 * 2**30,
+    },
+    "score_video": {
+        "retries": 0,
+        "worker_seconds": 2.5,
+        "gpu_seconds": None,
+        "peak_memory": None,
+        "peak_gpu_memory": None,
+    },
+}
+
 
 @pytest.fixture
 def store(tmp_path: Path):
@@ -102,6 +119,23 @@ def test_what_the_gate_said_and_how_near_it_came_is_told_beside_the_recogniser(s
     assert told["steadface_gate_attempts_sum{}"] == 4
     assert told["steadface_first_frame_similarity_sum{dlib}"] == pytest.approx(0.93)
     assert told["steadface_video_similarity_sum{dlib}"] == pytest.approx(1.16)
+
+
+def test_what_ended_jobs_took_of_machines_is_told_however_they_ended(store: JobStore) -> None:
+    ended(store, "done", result=VIDEO, usage=USAGE)
+    ended(store, "stopped", "failed", error={"kind": "BackendError", "message": "no"}, usage=USAGE)
+    ended(store, "of before it was measured", result=VIDEO)
+    told = figures(JobMetrics(store))
+    assert told["steadface_call_retries_total{preview,animate}"] == 2
+    assert told["steadface_worker_seconds_total{preview,animate}"] == 76
+    assert told["steadface_worker_seconds_total{preview,score_video}"] == 5
+    assert told["steadface_gpu_seconds_total{preview,animate}"] == 76
+    assert told["steadface_peak_memory_bytes_sum{preview,animate}"] == 6 * 2**30
+    assert told["steadface_peak_gpu_memory_bytes_count{preview,animate}"] == 2
+    assert [name for name in told if "score_video" in name] == [
+        "steadface_call_retries_total{preview,score_video}",
+        "steadface_worker_seconds_total{preview,score_video}",
+    ]
 
 
 def test_what_was_not_measured_is_not_there(store: JobStore) -> None:

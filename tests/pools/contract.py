@@ -24,6 +24,12 @@ def test_a_call_says_how_long_it_took(call):
     assert 0.2 <= call(Work(steps=2, pause=0.1)).seconds < 5
 
 
+def test_a_call_says_what_its_worker_took(call):
+    done = call(Work(pause=0.2))
+    assert 0.2 <= done.usage.worker_seconds <= done.seconds
+    assert (done.usage.gpu_seconds, done.usage.peak_gpu_memory) == (None, None)
+
+
 def test_one_worker_serves_every_call_of_a_queue(call):
     assert call(Work()).reply.pid == call(Work()).reply.pid != os.getpid()
 
@@ -169,7 +175,8 @@ def test_a_worker_that_dies_is_replaced_and_its_call_run_again(open_pool, tmp_pa
     assert done.notes == (
         f"The render worker died (signal {int(how)}) during die and was replaced; the call was run again.",
     )
-    assert call(Work()).notes == ()
+    assert done.retries == 1
+    assert (call(Work()).notes, call(Work()).retries) == ((), 0)
 
 
 def test_a_call_whose_worker_dies_twice_fails(open_pool, tmp_path):

@@ -2,6 +2,7 @@ from trials import Write
 
 from tools.artifacts import Artifacts
 from tools.pools import CallKey
+from tools.pools.usage import Usage
 
 
 def test_a_finished_call_is_not_run_again_after_a_restart(open_pool, tmp_path):
@@ -12,6 +13,7 @@ def test_a_finished_call_is_not_run_again_after_a_restart(open_pool, tmp_path):
     again = open_pool()(request, key=key)
     assert again.reply == done.reply
     assert again.notes == done.notes == ("Written.",)
+    assert again.usage == done.usage != Usage()
     assert (tmp_path / "tally").read_text() == "x"
 
 

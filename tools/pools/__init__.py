@@ -9,6 +9,7 @@ from typing import Protocol
 from tools.contracts import Progress
 from tools.logs import request_id
 from tools.pools.calls import Message, Request
+from tools.pools.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,16 @@ class CallKey:
 
 @dataclass(frozen=True)
 class Done:
-    """``seconds`` spent waiting for the worker; ``notes`` are sentences for the report, such as a replaced worker."""
+    """``seconds`` spent waiting for the worker; ``notes`` are sentences for the report, such as a replaced worker.
+
+    ``retries`` counts how often it was run again because its worker died or was lost; ``usage`` is of the last run.
+    """
 
     reply: Message
     seconds: float
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    retries: int = 0
+    usage: Usage = field(default_factory=Usage)
 
 
 class Closed(Exception):  # noqa: N818 - not an error

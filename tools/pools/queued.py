@@ -49,7 +49,7 @@ class QueuedPool:
                 notes.append(_note(request, death))
             else:
                 reply = request.reply.model_validate_json(answer.reply)
-                return Done(reply, time.monotonic() - begun, (*notes, *answer.notes))
+                return Done(reply, time.monotonic() - begun, (*notes, *answer.notes), len(notes), answer.usage)
 
     def busy(self) -> bool:
         return any(crew.taken() for crew in self._crews.values())

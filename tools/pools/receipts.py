@@ -8,6 +8,7 @@ from pathlib import Path
 from tools.artifacts import Artifacts, named_in, write_whole
 from tools.pools import CallKey
 from tools.pools.calls import Message
+from tools.pools.usage import Usage
 
 
 class Receipt(Message):
@@ -15,6 +16,7 @@ class Receipt(Message):
 
     reply: str
     notes: tuple[str, ...]
+    usage: Usage = Usage()
 
 
 class Receipts:

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 from tools.errors import BackendError, Cancelled, InputError, SteadfaceError, Unavailable
 from tools.pools import CallKey
 from tools.pools.calls import Message
+from tools.pools.usage import Usage
 
 _ERRORS = (InputError, Unavailable, BackendError, SteadfaceError, Cancelled)
 """What crosses with its type and text kept; a class before the one that it derives from."""
@@ -49,6 +50,7 @@ class Answered(Message):
     number: int
     reply: str
     notes: tuple[str, ...] = ()
+    usage: Usage = Usage()
 
 
 class Failed(Message):

@@ -15,7 +15,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +27,7 @@ from tools.pools import wire
 from tools.pools.bench import Bench, Operation, request_type
 from tools.pools.calls import Message
 from tools.pools.receipts import Receipt, Receipts
+from tools.pools.usage import Meter
 
 log = logging.getLogger("tools.pools.worker")
 
@@ -68,7 +68,7 @@ class Worker:
             try:
                 with logged_as(call.key.request_id, call.key.job_id):
                     done = self._done(call)
-                self._say(wire.Answered(number=call.number, reply=done.reply, notes=done.notes))
+                self._say(wire.Answered(number=call.number, reply=done.reply, notes=done.notes, usage=done.usage))
             except (SteadfaceError, Cancelled) as error:
                 self._say(wire.failure(call.number, error))
 
@@ -77,11 +77,12 @@ class Worker:
         if known is not None:
             log.info("%s was done before", call.operation)
             return known
-        begun = time.monotonic()
+        meter = Meter()
         with noted() as notes:
             reply = self._run(call)
-        log.info("%s took %.2f s", call.operation, time.monotonic() - begun)
-        receipt = Receipt(reply=reply, notes=tuple(notes))
+        usage = meter.read()
+        log.info("%s took %.2f s", call.operation, usage.worker_seconds)
+        receipt = Receipt(reply=reply, notes=tuple(notes), usage=usage)
         self._receipts.write(call.key, call.operation, call.request, receipt)
         return receipt
 
