@@ -43,7 +43,7 @@ def open_photo(data: bytes, name: str, longest: int = KEPT_SIDE) -> bytes:
 
     The same data gives the same bytes. ``name`` is what messages call it. Raises ``InputError``.
     """
-    name = _shown(name)
+    name = shown(name)
     if not data:
         raise InputError(f"{name} is empty (0 bytes); give a JPEG, PNG, WebP or HEIC photo.")
     _check_bytes(len(data), name)
@@ -60,37 +60,35 @@ def open_photo(data: bytes, name: str, longest: int = KEPT_SIDE) -> bytes:
 
 
 def _file_bytes(path: Path) -> bytes:
-    shown = _shown(str(path))
+    name = shown(str(path))
     try:
         path = path.expanduser()
         if path.is_dir():
-            raise InputError(f"{shown} is a folder; give the path of one photo.")
+            raise InputError(f"{name} is a folder; give the path of one photo.")
         size = path.stat().st_size
         if not path.is_file():
-            raise InputError(f"{shown} is no ordinary file; give the path of a photo.")
-        _check_bytes(size, shown)
+            raise InputError(f"{name} is no ordinary file; give the path of a photo.")
+        _check_bytes(size, name)
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError(_not_found(path, shown)) from None
+        raise InputError(_not_found(path, name)) from None
     except PermissionError:
-        raise InputError(
-            f"{shown} cannot be read: permission denied; allow reading it, or copy it elsewhere."
-        ) from None
+        raise InputError(f"{name} cannot be read: permission denied; allow reading it, or copy it elsewhere.") from None
     except (OSError, ValueError, RuntimeError):  # a path that no file can have
-        raise InputError(f"{shown} cannot be read; give the full path of a photo on this computer.") from None
+        raise InputError(f"{name} cannot be read; give the full path of a photo on this computer.") from None
 
 
-def _not_found(path: Path, shown: str) -> str:
+def _not_found(path: Path, name: str) -> str:
     bare = len(path.parts) <= 1
     if bare or path.as_posix().startswith(CHAT_FOLDERS):
         return (
-            f"There is no file {shown} on this computer; a photo attached in a chat does not reach a local server, "
+            f"There is no file {name} on this computer; a photo attached in a chat does not reach a local server, "
             "so give the full path of the file on this computer."
         )
-    return f"There is no file {shown}; check the path."
+    return f"There is no file {name}; check the path."
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A name fit for one line of a message, however long or strange."""
     plain = "".join(letter if letter.isprintable() else "?" for letter in name)
     return plain if len(plain) <= 200 else f"{plain[:80]}…{plain[-80:]}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from agent.serving.access import current_client
-from agent.serving.intake import CHAT_FOLDERS, open_photo, read_photo
+from agent.serving.intake import CHAT_FOLDERS, open_photo, read_photo, shown
 from agent.serving.reach import Reach
 from agent.serving.results import SCHEME
 from agent.serving.uploads import UPLOAD_URI, uploaded
@@ -99,9 +99,9 @@ def open_reference(reference: str, settings: Settings, reach: Reach) -> tuple[by
     if not reference:
         raise InputError("The reference is empty; give the path of a photo, or the photo as a data: URI.")
     if reference[:5].lower() == "data:":
-        return open_photo(_decoded(_payload(reference)), "the photo"), "photo"
+        return open_photo(_decoded(_payload(reference)), "The photo"), "photo"
     if _BARE_BASE64.fullmatch(reference):
-        return open_photo(_decoded(reference), "the photo"), "photo"
+        return open_photo(_decoded(reference), "The photo"), "photo"
     if reference[:8].lower() == "https://":
         return _fetched(reference, settings)
     if _URL.match(reference) or reference.startswith(("\\\\", "//")):
@@ -109,7 +109,10 @@ def open_reference(reference: str, settings: Settings, reach: Reach) -> tuple[by
             "The reference cannot be a URL of this kind; save the photo and give its plain path, or a data: URI."
         )
     if not reach.takes_paths:
-        raise InputError("A path means nothing to this server, which may run elsewhere; give the photo as a data: URI.")
+        raise InputError(
+            "A path means nothing to this server, which may run elsewhere; call request_photo for a page on which the "
+            "user chooses the photo, or give it as a data: URI."
+        )
     if reference.startswith(CHAT_FOLDERS):
         raise InputError(_absent(reference, settings))
     path = allowed_path(_in_inbox(reference, settings) or Path(reference), photo_roots(settings))
@@ -147,10 +150,10 @@ def _in_inbox(reference: str, settings: Settings) -> Path | None:
 
 
 def _absent(reference: str, settings: Settings) -> str:
-    shown = "".join(letter if letter.isprintable() else "?" for letter in reference)[:200]
     return (
-        f"There is no file {shown} on this computer; a photo attached in a chat does not reach a local server. Put it "
-        f"into the inbox {settings.inbox} and call list_references, or give the full path of a photo on this computer."
+        f"There is no file {shown(reference)} on this computer; a photo attached in a chat does not reach a local "
+        f"server. Put it into the inbox {settings.inbox} and call list_references, call request_photo for a page on "
+        "which the user chooses it, or give the full path of a photo on this computer."
     )
 
 
@@ -172,9 +175,9 @@ def allowed_path(given: Path, roots: list[Path]) -> Path:
     except (OSError, ValueError, RuntimeError):
         raise InputError("The reference cannot be read as a path; give the full path of a photo.") from None
     raise InputError(
-        f"{given} is outside the folders that may be read ({', '.join(map(str, roots))}); put the file into one of "
-        "them (one attached in a chat is not on this computer yet) and call list_references, or name its folder in "
-        "STEADFACE_ROOTS."
+        f"{shown(str(given))} is outside the folders that may be read ({', '.join(map(str, roots))}); put the file "
+        "into one of them (one attached in a chat is not on this computer yet) and call list_references, or name its "
+        "folder in STEADFACE_ROOTS."
     )
 
 

@@ -73,7 +73,9 @@ def test_a_file_of_the_working_folder_goes_before_one_of_the_inbox(inbox: Path) 
 
 @pytest.mark.parametrize("invented", ["/mnt/user-data/uploads/selfie.jpg", "selfie.jpg", "/mnt/data/me.png"])
 def test_a_path_that_a_client_invented_is_told_with_the_way_in(inbox: Path, invented: str) -> None:
-    with pytest.raises(InputError, match=r"attached in a chat does not reach .* call list_references") as told:
+    with pytest.raises(
+        InputError, match=r"attached in a chat does not reach .* list_references.* request_photo"
+    ) as told:
         open_reference(invented, load_settings(), Reach.STDIO)
     assert str(inbox) in str(told.value)
     assert "\n" not in str(told.value)

@@ -55,6 +55,13 @@ def test_no_path_leads_out_of_the_folders(tmp_path: Path) -> None:
             open_reference(given, load_settings(), Reach.STDIO)
 
 
+def test_a_path_of_any_length_is_refused_in_a_sentence_that_can_be_read() -> None:
+    with pytest.raises(InputError, match="outside the folders") as told:
+        open_reference("/a.way" * 300, load_settings(), Reach.STDIO)
+    assert str(told.value).startswith("/a.way/a.way")
+    assert len(str(told.value)) < 1200
+
+
 def test_a_missing_file_outside_the_folders_is_not_told_from_one_that_is_there(tmp_path: Path) -> None:
     sentences = set()
     for name in ("photo.jpg", "none.jpg"):
@@ -105,7 +112,7 @@ def test_what_is_no_photo_is_refused_in_one_sentence(given: str, sentence: str) 
 
 @pytest.mark.parametrize("reach", [Reach.LOOPBACK, Reach.NETWORK])
 def test_a_path_is_refused_over_http(reach: Reach, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="data: URI"):
+    with pytest.raises(InputError, match=r"call request_photo .* data: URI"):
         open_reference(str(tmp_path / "work" / "photo.jpg"), load_settings(), reach)
 
 
