@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,17 +11,17 @@ from agent.commands import completing
 from agent.commands.batch import batch
 from agent.commands.consent import consent as consents
 from agent.commands.consent import stated_consent
+from agent.commands.engines import engine_at_rest, engine_at_work
 from agent.commands.following import follow, tell_end
 from agent.commands.gc import gc, pin, unpin
 from agent.commands.identity import identity
-from agent.commands.plainly import BAD_INPUT, FAILED, say, told_plainly
+from agent.commands.models import models
+from agent.commands.plainly import BAD_INPUT, say, told_plainly
 from agent.commands.queue import queue
 
 if TYPE_CHECKING:
     from agent.gpus import Gpu
-    from agent.jobs import JobEngine
     from agent.settings import Recipe
-    from tools.models.catalog import Model
 
 app = typer.Typer(
     name="steadface",
@@ -37,9 +34,7 @@ app = typer.Typer(
 
 planner = typer.Typer(help="The planner's language model.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(planner, name="planner")
-models = typer.Typer(help="The models that presets need.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(models, name="models")
-
 hyperlora = typer.Typer(help="HyperLoRA on its own.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(hyperlora, name="hyperlora")
 
@@ -95,9 +90,7 @@ def generate(
     """Make a video of the person in a photo."""
     with told_plainly():
         from agent.intent import prepare
-        from agent.logs import log_to_file
         from agent.settings import load_settings
-        from tools.artifacts import Artifacts
 
         settings = load_settings(preset=preset, on_gate_failure=on_gate_failure, first_frame_threshold=threshold)
         asked = prepare(
@@ -111,12 +104,8 @@ def generate(
             stop_after=stop_after,
             saved_consent=stated_consent(settings, reference[0], consent, remember),
         )
-        request = asked.with_photos(Artifacts(settings.home), reference)
-        log_to_file(settings.home)
-
-        from agent.jobs import JobEngine  # heavy, so after everything that can be refused
-
-        with JobEngine(settings) as engine:
+        request = asked.with_photos(settings.open_artifacts(), reference)
+        with engine_at_work(settings) as engine:
             job_id = engine.submit(request, settings.recipe())
             view = follow(engine, job_id, quiet=json)
         tell_end(view, json)
@@ -133,13 +122,7 @@ def refine(
 ) -> None:
     """Change a video by a follow-up in plain words; what it does not change is kept."""
     with told_plainly():
-        from agent.jobs import JobEngine
-        from agent.logs import log_to_file
-        from agent.settings import load_settings
-
-        settings = load_settings()
-        log_to_file(settings.home)
-        with JobEngine(settings) as engine:
+        with engine_at_work() as engine:
             refined = engine.refine(job_id, instruction)
             say(refined.told)
             if refined.job_id is None:
@@ -160,13 +143,7 @@ def animate(
 ) -> None:
     """Make the video of a first frame that a job painted."""
     with told_plainly():
-        from agent.jobs import JobEngine
-        from agent.logs import log_to_file
-        from agent.settings import load_settings
-
-        settings = load_settings()
-        log_to_file(settings.home)
-        with JobEngine(settings) as engine:
+        with engine_at_work() as engine:
             view = follow(engine, engine.animate(job_id, candidate), quiet=json)
         tell_end(view, json)
 
@@ -174,7 +151,7 @@ def animate(
 @app.command()
 def jobs(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
     """List the newest jobs."""
-    with told_plainly(), _engine_at_rest() as engine:
+    with told_plainly(), engine_at_rest() as engine:
         for view in engine.views(limit):
             print(f"{view.job_id}  {view.status:<9}  {view.prompt[:80]}")  # noqa: T201 - the result
 
@@ -182,7 +159,7 @@ def jobs(limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -> None:
 @app.command()
 def cancel(job_id: Annotated[str, typer.Argument(autocompletion=completing.jobs)]) -> None:
     """Cancel a job that waits or runs."""
-    with told_plainly(), _engine_at_rest() as engine:
+    with told_plainly(), engine_at_rest() as engine:
         print(engine.cancel(job_id).status)  # noqa: T201 - the result
 
 
@@ -217,7 +194,7 @@ def doctor(
         settings = load_settings(preset=preset)
         if preset is not None:
             _print_memory(settings, gpu)
-        with _engine_at_rest() as engine:
+        with engine_at_rest() as engine:
             for name, missing in engine.readiness(*([preset] if preset else [])).items():
                 print(f"{name:<12} {' '.join(missing) or 'ready'}")  # noqa: T201 - the result
         better = better_preset(settings, gpu)
@@ -263,57 +240,6 @@ def serve_planner(
         serving.serve(model, port, settings.planner_key, settings.home, say, ready)
 
 
-@models.command("list")
-def list_models(preset: Annotated[str | None, typer.Argument(help="Only what this preset needs.")] = None) -> None:
-    """List models: size, licence, pinned revision, and where they lie."""
-    with told_plainly():
-        from agent.needs import chosen
-        from tools.models.catalog import catalog
-
-        listed = list(catalog().values()) if preset is None else chosen([preset])
-        _print_models(listed, f"The preset {preset} needs no models.")
-
-
-@models.command("pull")
-def pull_models(
-    names: Annotated[list[str], typer.Argument(metavar="PRESET_OR_MODEL", help="What to download.")],
-    accept_licences: Annotated[
-        bool, typer.Option("--accept-licences", help="Accept the licences that are shown, without being asked.")
-    ] = False,
-) -> None:
-    """Download models; what broke off is gone on with."""
-    with told_plainly():
-        from tools.models.catalog import told_size
-        from tools.models.pull import pull
-
-        wanted = _ours(names, "pulled")
-        _print_models(wanted, f"There is nothing to download for {', '.join(names)}.")
-        if wanted:
-            print(f"{told_size(sum(model.gigabytes for model in wanted))} in all")  # noqa: T201 - the result
-            _expect_accepted(wanted, accept_licences)
-            with _bytes_read() as report:
-                pull(wanted, report)
-            print("Everything is here, as the first pull saw it.")  # noqa: T201 - the result
-
-
-@models.command("check")
-def check_models(
-    names: Annotated[list[str], typer.Argument(metavar="PRESET_OR_MODEL", help="What to read through.")],
-) -> None:
-    """Compare what is here with what the first pull saw."""
-    with told_plainly():
-        from tools.models.check import check
-
-        with _bytes_read() as report:
-            found = {model.name: check(model, report) for model in _ours(names, "checked")}
-        for name, wrong in found.items():
-            print(f"{name:<16} {' '.join(wrong) or 'as the first pull saw it'}")  # noqa: T201 - the result
-        if not found:
-            print(f"There is nothing to check for {', '.join(names)}.")  # noqa: T201 - the result
-        if any(found.values()):
-            raise typer.Exit(FAILED)
-
-
 @hyperlora.command("encode")
 def encode_hyperlora(
     photos: Annotated[list[Path], typer.Argument(help="Photos of one person; all together make one LoRA.")],
@@ -331,19 +257,6 @@ def encode_hyperlora(
         print(f"{out}\n{usage}")  # noqa: T201 - the result
 
 
-@contextmanager
-def _engine_at_rest() -> Iterator[JobEngine]:
-    """An engine that looks at the store and runs nothing."""
-    from agent.jobs import JobEngine
-    from agent.settings import load_settings
-
-    engine = JobEngine(load_settings())
-    try:
-        yield engine
-    finally:
-        engine.close()
-
-
 def _print_memory(recipe: Recipe, gpu: Gpu | None) -> None:
     """What the stages of a preset take of the GPU, and what that comes to."""
     from rich.console import Console
@@ -355,81 +268,3 @@ def _print_memory(recipe: Recipe, gpu: Gpu | None) -> None:
     if stages:
         Console(markup=False, highlight=False).print(memory_table(stages, gpu))
     print(*memory_verdict(stages, gpu), sep="\n")  # noqa: T201 - the result
-
-
-def _ours(names: Sequence[str], done: str) -> list[Model]:
-    """The models that presets and names stand for, less those that a variable names; of these it is said."""
-    from agent.needs import chosen
-    from tools.models.place import named_place
-
-    models = chosen(names)
-    for model in models:
-        if named_place(model):
-            say(f"{model.title} is not {done}, since {model.variable} names another place for it.")
-    return [model for model in models if not named_place(model)]
-
-
-def _print_models(listed: Sequence[Model], none: str) -> None:
-    """One line a model, in columns; ``none`` where there is no model."""
-    from tools.models.lock import locked
-
-    rows = [("model", "size", "revision", "licence", "lies")] if listed else []
-    for model in listed:
-        entry = locked(model)
-        rows.append((model.name, model.size, entry.revision[:12] if entry else "not pinned", model.terms, _lies(model)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print(line.rstrip())  # noqa: T201 - the result
-    if not listed:
-        print(none)  # noqa: T201 - the result
-
-
-def _lies(model: Model) -> str:
-    from tools.errors import Unavailable
-    from tools.models.place import folder_of, named_place
-
-    try:
-        folder = str(folder_of(model.name))
-    except Unavailable:
-        folder = "not here"
-    return f"{folder} ({model.variable})" if named_place(model) else folder
-
-
-def _expect_accepted(wanted: Sequence[Model], accepted: bool) -> None:
-    """The licences, accepted now or at an earlier pull; ``InputError`` where they are not."""
-    from tools.errors import InputError
-    from tools.models.terms import accept, unaccepted
-
-    new = unaccepted(wanted)
-    if not new or accepted:
-        accept(new)
-        return
-    licences = "; ".join(f"{model.title}: {model.terms} ({model.told_at})" for model in new)
-    if not sys.stdin.isatty():
-        raise InputError(f"These licences were not accepted yet, give --accept-licences to accept them: {licences}.")
-    say(f"The licences are {licences}.")
-    if not typer.confirm("Do you accept them?", err=True):
-        raise InputError("The licences were not accepted, so nothing was downloaded.")
-    accept(new)
-
-
-@contextmanager
-def _bytes_read() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar of bytes on a terminal's stderr while files are read, and not while the downloads show theirs."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    bars = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-    bar = bars.add_task("")
-
-    def report(done: int, total: int, message: str) -> None:
-        bars.update(bar, completed=done, total=total, description=message)
-        bars.start() if done < total else bars.stop()
-
-    try:
-        yield report
-    finally:
-        bars.stop()

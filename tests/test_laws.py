@@ -88,6 +88,7 @@ PRINTS = {
     "agent.commands.following": "results go to standard output",
     "agent.commands.gc": "results go to standard output",
     "agent.commands.identity": "results go to standard output",
+    "agent.commands.models": "results go to standard output",
     "agent.commands.plainly": "one sentence of error to standard error",
     "agent.commands.queue": "results go to standard output",
     "agent.serving.http": "the address that the server listens on, on standard error",
