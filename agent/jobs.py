@@ -40,6 +40,7 @@ from agent.graph import RECURSION_LIMIT, build_graph
 from agent.housekeeping import Housekeeping, Limits, renew
 from agent.jobless import caller
 from agent.logs import log_file
+from agent.phases import beyond, phase_of
 from agent.planner.desk import Caller, Desk, planner_at
 from agent.planner.protocol import Planner
 from agent.pools import open_pool
@@ -87,6 +88,7 @@ class JobEngine:
         self._changed = threading.Condition()
         self._submitting = threading.Lock()
         self._looking = threading.Lock()
+        self._phase: int | None = None
         self._runner = threading.Thread(target=self._run_queue, name="runner", daemon=True)
 
     def __enter__(self) -> JobEngine:
@@ -100,14 +102,16 @@ class JobEngine:
         self.close()
 
     def submit_once(
-        self, request: JobRequest, recipe: Recipe, call: str, client: str | None = None
+        self, request: JobRequest, recipe: Recipe, call: str, client: str | None = None, *, in_phases: bool = False
     ) -> tuple[str, bool]:
         """As ``submit``, but for an unfinished job of the client's that the same call made: clients call again after a
         time-out. ``call`` is of ``agent.requests.call_of``. Also whether the job was there before.
+
+        ``in_phases``: it lets others run between its phases, as ``agent.phases`` has them.
         """
         with self._submitting:
             made = self.store.unfinished_of(client or self.client, call)
-            return (made, True) if made else (self.submit(request, recipe, client, call), False)
+            return (made, True) if made else (self._submitted(request, recipe, client, call, in_phases), False)
 
     def seen_by(self, client: str | None) -> JobEngine:
         """This engine as a client sees it: the jobs of others are not there, and new ones are the client's.
@@ -120,11 +124,21 @@ class JobEngine:
         seen.client, seen.store = client, self.store.seen_by(client)
         return seen
 
-    def submit(self, request: JobRequest, recipe: Recipe, client: str | None = None, call: str | None = None) -> str:
+    def submit(self, request: JobRequest, recipe: Recipe, client: str | None = None) -> str:
         """Queue a job and return its id, which is not guessable. Raises ``Busy`` where there are too many already.
 
         ``client`` is whose it shall be, where that is not who asks.
         """
+        return self._submitted(request, recipe, client)
+
+    def _submitted(
+        self,
+        request: JobRequest,
+        recipe: Recipe,
+        client: str | None,
+        call: str | None = None,
+        in_phases: bool = False,
+    ) -> str:
         client = client or self.client
         if request.stop_after == "first_frame" and recipe.first_frame is None:
             raise InputError(
@@ -142,6 +156,7 @@ class JobEngine:
             call=call,
             parent=request.kept.parent if request.kept else None,
             request_id=request_id.get() or telemetry.new_request_id(),
+            phase=0 if in_phases else None,
         )
         self._announce()
         return job_id
@@ -204,7 +219,10 @@ class JobEngine:
         self.view(job_id)
         self.store.ask_cancel(job_id)
         self._announce()
-        return self.wait(job_id, seconds=2)
+        cancelled = self.wait(job_id, seconds=2)
+        if cancelled.ended:
+            self.artifacts.drop_job(job_id)  # one that waits for a phase has some, and nobody who runs it
+        return cancelled
 
     def refine(self, job_id: str, instruction: str) -> Refined:
         """Make a follow-up of a job in any state: a new job, an earlier one, or a question back."""
@@ -335,11 +353,12 @@ class JobEngine:
         with self._looking:
             if self._stopping.is_set():
                 return
-            row = self.store.claim(owner)
+            row = self.store.claim(owner, self._phase)
             if row is None:
                 with self._changed:
                     self._changed.wait(_LOOK)
                 return
+            self._phase = self._phase if row.phase is None else row.phase
         with suppress(LeaseLost), logged_as(row.request_id, row.id):
             _Run(self, row, graph).run()
         self._announce()
@@ -359,7 +378,8 @@ class _Run:
         self.engine, self.row, self.graph = engine, row, graph
         self.cancelled = threading.Event()
         self.over = threading.Event()
-        self.stage, self.message, self.stages_begun, self.shown = "", "", 0, 0.0
+        self.stage, self.message, self.shown = "", "", 0.0
+        self.stages_begun: int = (row.progress or {}).get("stages_begun", 0)
         self.candidates: list[dict[str, Any]] = []
         self.timings: list[Timing] = []
 
@@ -388,7 +408,10 @@ class _Run:
     def _outcome(self) -> dict[str, Any]:
         try:
             self.engine.consents.expect_standing(self.request)
-            return self._end("completed", result=self._invoke()["delivered"])
+            reached = self._invoke()
+            if isinstance(reached, int):
+                return self._set_aside(reached)
+            return self._end("completed", result=reached["delivered"])
         except Cancelled:
             if self.engine._stopping.is_set() and not self._cancel_asked():
                 return {"status": "queued"}
@@ -407,8 +430,11 @@ class _Run:
             log.exception("job %s failed", self.row.id)
             return self._end("failed", error=self._told(self._plainly(error), {}))
 
-    def _invoke(self) -> State:
-        """Run the graph from its last checkpoint; a job begun before goes on after its last finished node."""
+    def _invoke(self) -> State | int:
+        """Run the graph from its last checkpoint; a job begun before goes on after its last finished node.
+
+        Gives the number of the phase that is to begin, where a job in phases has come to the end of one.
+        """
         context = Context(
             job_id=self.row.id,
             created=datetime.fromtimestamp(self.row.created).astimezone(),
@@ -425,8 +451,8 @@ class _Run:
             observe=self._observe,
             show_candidates=self._show_candidates,
         )
-        config: RunnableConfig = {"configurable": {"thread_id": self.row.id}, "recursion_limit": RECURSION_LIMIT}
-        begun = self.graph.get_state(config)
+        thread: RunnableConfig = {"configurable": {"thread_id": self.row.id}, "recursion_limit": RECURSION_LIMIT}
+        config, begun = thread, self.graph.get_state(thread)
         if "delivered" in begun.values:
             self.timings = begun.values["timings"]
             return cast(State, begun.values)
@@ -441,7 +467,19 @@ class _Run:
         start = None if begun.created_at else State(events=[])  # what next says leaves out a begin that was cut short
         if "verdict" in begun.values:
             self._show_candidates(begun.values["attempts"], begun.values["verdict"])
-        return cast(State, self.graph.invoke(start, config, context=context, durability="sync"))
+        now = self.row.phase
+        if now is None:
+            return cast(State, self.graph.invoke(start, config, context=context, durability="sync"))
+        if (next_phase := phase_of(begun.next, now)) != now:
+            return next_phase
+        reached = self.graph.invoke(start, config, context=context, durability="sync", interrupt_before=beyond(now))
+        return cast(State, reached) if "delivered" in reached else phase_of(self.graph.get_state(thread).next, now)
+
+    def _set_aside(self, phase: int) -> dict[str, Any]:
+        """Back into the queue, to wait there for a phase."""
+        if self._cancel_asked():
+            return self._end("cancelled")
+        return {"status": "queued", "phase": phase, "ran": time.time() - (self.row.started or time.time())}
 
     def _whole(self, checkpoint: StateSnapshot) -> bool:
         """Whether every file that a checkpoint names is there, and as it was made."""

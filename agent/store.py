@@ -4,7 +4,8 @@ A row is written by the process that holds its lease: each claim raises ``epoch`
 changes nothing and raises ``LeaseLost``. An owner renews its lease every few seconds; where one did not for ``LEASE``
 seconds, whoever asks for work next takes its job over.
 
-The queue's order is the priority, the highest first, then the turn: a job's place, unless it was moved.
+The queue's order is the priority, the highest first, then the turn: a job's place, unless it was moved. Of those alike
+in priority, jobs that run in phases come after the others, for they go back into the queue several times.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ _STEPS = (
     "CREATE TABLE pauses (since FLOAT NOT NULL)",
     "ALTER TABLE jobs ADD COLUMN request_id VARCHAR",
     "ALTER TABLE jobs ADD COLUMN usage JSON",
+    "ALTER TABLE jobs ADD COLUMN phase INTEGER",
+    "ALTER TABLE jobs ADD COLUMN ran FLOAT",
 )
 
 LEASE = 30.0
@@ -117,6 +120,8 @@ _jobs = Table(
     Column("folder", String, unique=True),
     Column("request_id", String),
     Column("usage", JSON),
+    Column("phase", Integer),
+    Column("ran", Float),
 )
 
 _pauses = Table("pauses", _metadata, Column("since", Float, nullable=False))
@@ -130,7 +135,8 @@ _kind = (
 """What decides how long a job takes, roughly."""
 
 _turn = func.coalesce(_jobs.c.turn, _jobs.c.place)
-_in_order = (_jobs.c.priority.desc(), _turn)
+_in_phases = _jobs.c.phase.is_not(None)
+_in_order = (_jobs.c.priority.desc(), _in_phases, _turn)
 _waits = _jobs.c.status == "queued"
 
 
@@ -143,6 +149,8 @@ class JobRow:
     away. ``turn`` is where it waits among those of its priority, ``None`` its place; ``renewed`` is when its owner last
     gave a sign of life. ``folder`` is what it took for its results, and no other job has the same. ``request_id`` is of
     the call that made it, as logs have it. ``usage`` is what an ended job took, as ``agent.usage`` adds it up.
+    ``phase`` is the number of what it does next in ``agent.phases``, ``None`` where it runs through. A job that waits
+    for a phase has run for ``ran`` seconds, and ``started`` is later by what it waited.
     """
 
     place: int
@@ -169,6 +177,8 @@ class JobRow:
     folder: str | None
     request_id: str | None
     usage: dict[str, Any] | None
+    phase: int | None
+    ran: float | None
 
     @property
     def ended(self) -> bool:
@@ -197,6 +207,7 @@ class JobStore:
         call: str | None = None,
         parent: str | None = None,
         request_id: str | None = None,
+        phase: int | None = None,
     ) -> None:
         with self._engine.begin() as db:
             db.execute(
@@ -212,6 +223,7 @@ class JobStore:
                     call=call,
                     parent=parent,
                     request_id=request_id,
+                    phase=phase,
                 )
             )
 
@@ -303,7 +315,7 @@ class JobStore:
         counted = _jobs.c.id == row.id
         if row.status == "queued":
             counted |= _ahead_of(row)
-        since = case((_waits, None), else_=_jobs.c.started).label("since")
+        since = case((_waits, time.time() - _jobs.c.ran), else_=_jobs.c.started).label("since")
         alike = select(_kind, since, func.count().label("number")).where(counted).group_by(_kind, since)
         with self._engine.connect() as db:
             ahead = db.execute(alike).all()
@@ -336,14 +348,17 @@ class JobStore:
         with self._engine.connect() as db:
             return db.execute(select(func.count()).where(*conditions)).scalar_one()
 
-    def claim(self, owner: str) -> JobRow | None:
+    def claim(self, owner: str, phase: int | None = None) -> JobRow | None:
         """Take the next job whose owner fell silent, else the next that waits; ``None`` where there is none.
 
-        While the queue is paused no waiting job is taken.
+        Of jobs in phases those come first that wait for ``phase``, whose models the device has, then those that wait
+        for the earliest phase. While the queue is paused no waiting job is taken.
         """
         silent = and_(_jobs.c.status == "running", func.coalesce(_jobs.c.renewed, 0) < time.time() - LEASE)
         begins = and_(_waits, ~select(_pauses).exists())
-        first = select(_jobs.c.id).where(silent | begins).order_by(_waits, *_in_order).limit(1).scalar_subquery()
+        together = _jobs.c.phase.is_distinct_from(phase), _jobs.c.phase
+        order = (_waits, _jobs.c.priority.desc(), _in_phases, *together, _turn)
+        first = select(_jobs.c.id).where(silent | begins).order_by(*order).limit(1).scalar_subquery()
         taken = (
             update(_jobs)
             .where(_jobs.c.id == first, silent | _waits)
@@ -352,7 +367,8 @@ class JobStore:
                 owner=owner,
                 epoch=_jobs.c.epoch + 1,
                 renewed=time.time(),
-                started=func.coalesce(_jobs.c.started, time.time()),
+                started=func.coalesce(_began(time.time()), time.time()),
+                ran=None,
             )
             .returning(_jobs)
         )
@@ -413,15 +429,17 @@ class JobStore:
     def put_first(self, job_id: str) -> bool:
         """Whether the job still waited, so that it now comes first of the waiting jobs that are seen here.
 
-        Each of them that came before it takes the turn of the next one; what is not seen here keeps its turn.
+        Each of them that came before it takes the turn of the next one; what is not seen here keeps its turn. It
+        waits for no phase any more.
         """
         seen = select(_jobs.c.id, _jobs.c.priority, _turn.label("turn")).where(_waits, self._visible)
         with self._engine.begin() as db:
-            if db.execute(self._waiting(job_id).values(turn=_turn)).rowcount == 0:  # and no other process writes now
+            if db.execute(self._waiting(job_id).values(turn=_turn, phase=None)).rowcount == 0:  # no other writes now
                 return False
-            turns = db.execute(seen.order_by(*_in_order)).all()
-            before = [each.id for each in itertools.takewhile(lambda each: each.id != job_id, turns)]
-            for moved, taken in zip([job_id, *before], turns, strict=False):
+            waiting = db.execute(seen.order_by(*_in_order)).all()
+            before = [*itertools.takewhile(lambda each: each.id != job_id, waiting)]
+            turns = sorted(waiting[: len(before) + 1], key=lambda each: (-each.priority, each.turn))
+            for moved, taken in zip([job_id, *(each.id for each in before)], turns, strict=True):
                 db.execute(update(_jobs).where(_jobs.c.id == moved).values(priority=taken.priority, turn=taken.turn))
         return True
 
@@ -446,9 +464,9 @@ class JobStore:
         """A queued job is cancelled here and now; a running one is told."""
         mine = _jobs.c.id == job_id
         with self._engine.begin() as db:
-            db.execute(
-                update(_jobs).where(mine, _jobs.c.status == "queued").values(status="cancelled", finished=time.time())
-            )
+            ended = time.time()
+            cancelled = {"status": "cancelled", "finished": ended, "started": _began(ended), "ran": None}
+            db.execute(update(_jobs).where(mine, _waits).values(**cancelled))
             db.execute(update(_jobs).where(mine, _jobs.c.status == "running").values(cancel_asked=True))
 
     def close(self) -> None:
@@ -458,8 +476,14 @@ class JobStore:
 def _ahead_of(row: JobRow) -> ColumnElement[bool]:
     """Those that run, and those that wait and come before this one."""
     turn = row.place if row.turn is None else row.turn
-    earlier = or_(_jobs.c.priority > row.priority, and_(_jobs.c.priority == row.priority, _turn < turn))
-    return or_(_jobs.c.status == "running", and_(_waits, earlier))
+    earlier = and_(~_in_phases, _turn < turn) if row.phase is None else or_(~_in_phases, _turn < turn)
+    before = or_(_jobs.c.priority > row.priority, and_(_jobs.c.priority == row.priority, earlier))
+    return or_(_jobs.c.status == "running", and_(_waits, before))
+
+
+def _began(now: float) -> ColumnElement[float]:
+    """When a job was begun, as if it had not waited between its phases."""
+    return case((_jobs.c.ran.is_not(None), now - _jobs.c.ran), else_=_jobs.c.started)
 
 
 def _row(row: Row[Any]) -> JobRow:

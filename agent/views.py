@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.phases import PHASES
 from agent.status import ENDED, Status
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class JobView(BaseModel):
         if self.status == "queued":
             ahead = self.waiting_before
             waiting = f"Waiting for {ahead} earlier job{'s' * (ahead > 1)}" if ahead else "Waiting for the device"
+            waiting = self.doing or waiting
             return waiting if self.estimate_seconds is None else f"{waiting}; {told_estimate(self.estimate_seconds)}"
         if self.status == "running":
             doing = self.doing or "Starting"
@@ -175,9 +177,17 @@ def view_of(
         first_frames=painted,
         result=Delivered.model_validate(result) if result and not painted else None,
         error=JobError.model_validate(row.error) if row.error else None,
-        **(row.progress or {}),
+        **_progress(row),
     )
     if painted:
         for candidate in view.candidates:
             candidate.file = str(Path(painted.folder) / CANDIDATE.format(candidate.number))
     return view
+
+
+def _progress(row: JobRow) -> dict[str, Any]:
+    """As it was told last; a job that waits does nothing, but that one may wait for its next phase."""
+    progress = row.progress or {}
+    if row.status != "queued":
+        return progress
+    return {**progress, "doing": "" if row.phase is None or row.ran is None else PHASES[row.phase].kept}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from agent.batch.order import Order
 from agent.batch.rows import Row
 from agent.batch.standing import Summary
 from agent.batch.terms import Terms
@@ -57,6 +58,7 @@ class KeptBatch(BaseModel):
     folder: Path
     call: str
     terms: Terms
+    order: Order = "rows"
     stop_below: float | None
     after: int
 
@@ -75,6 +77,7 @@ class KeptBatches:
         client: str | None,
         videos: Path,
         *,
+        order: Order,
         stop_below: float | None,
         after: int,
     ) -> KeptBatch:
@@ -82,7 +85,8 @@ class KeptBatches:
 
         Photos are copied, for artifacts may go meanwhile. Raises ``Busy`` where the client has too many.
         """
-        call = call_of([row.model_dump(mode="json") for row in rows], terms.consent, terms.preset, stop_below, after)
+        asked = [row.model_dump(mode="json") for row in rows]
+        call = call_of(asked, terms.consent, terms.preset, order, stop_below, after)
         unfinished = [batch for batch in self.unfinished() if batch.client == client]
         same = next((batch for batch in unfinished if batch.call == call), None)
         if same is not None:
@@ -97,6 +101,7 @@ class KeptBatches:
             folder=videos / f"{created:%Y-%m-%d} batch {batch_id}",
             call=call,
             terms=terms,
+            order=order,
             stop_below=stop_below,
             after=after,
         )

@@ -14,6 +14,7 @@ from agent.batch.ledger import Ledger
 from agent.batch.local import LocalRows
 from agent.batch.lock import FolderLock
 from agent.batch.manifest import folder_of, read_manifest
+from agent.batch.order import Order, best_order
 from agent.batch.results import ResultFiles
 from agent.batch.rows import Row, row_of
 from agent.batch.standing import Standing, Summary, standing
@@ -43,18 +44,26 @@ class Plan:
 
     standing: Standing
     to_do: int
+    order: Order
     seconds: float | None
 
 
 class OwnBatch:
     def __init__(
-        self, manifest: Path, folder: Path, consent: str | None, preset: str | None, selection: Selection
+        self,
+        manifest: Path,
+        folder: Path,
+        consent: str | None,
+        preset: str | None,
+        selection: Selection,
+        order: Order | None = None,
     ) -> None:
         self.settings = load_settings(preset=preset)
         self._manifest = manifest.expanduser().absolute()
         self._folder = folder.expanduser().absolute()
         check_folder(self._folder)
         self._selection = selection
+        self._asked_order = order
         self._files = ResultFiles(self._folder)
         self._ledger = Ledger()
         self._lock = FolderLock(self._folder)
@@ -90,10 +99,14 @@ class OwnBatch:
         now = standing(self._ledger)
         seconds = now.device_seconds / now.ended * to_do if now.ended else self._by_history()
         share = min(1, bounds.limit / to_do) if bounds.limit and to_do else 1
-        return Plan(now, round(to_do * share), None if seconds is None else seconds * share)
+        return Plan(now, round(to_do * share), self._order(), None if seconds is None else seconds * share)
 
-    def run(self, bounds: Bounds, watch: Callable[[Standing, float | None], None]) -> Summary:
+    def run(
+        self, bounds: Bounds, begin: Callable[[Order], None], watch: Callable[[Standing, float | None], None]
+    ) -> Summary:
         """Run what is to do, and leave summary and report; a ``KeyboardInterrupt`` leaves them too, and goes on.
+
+        ``begin`` is told in which order, before the first row.
 
         Raises ``InputError`` where another process runs the batch, and ``Unavailable`` where a preset cannot run.
         """
@@ -107,6 +120,7 @@ class OwnBatch:
         to_do = self._choose()
         if not to_do:
             return close_batch(self._files, self._ledger, "finished", None)
+        begin(order := self._order())
         stopping = threading.Event()
         with JobEngine(self.settings) as engine:
             self._expect_ready(engine)
@@ -116,6 +130,7 @@ class OwnBatch:
                 self._ledger,
                 self._rows.request,
                 call=str(self._folder),
+                order=order,
                 bounds=bounds,
                 stopping=stopping,
                 watch=watch,
@@ -124,9 +139,12 @@ class OwnBatch:
                 reason = run.run(self._to_do(), to_do)
             except BaseException as error:
                 why = str(error) if isinstance(error, Unavailable) else None
-                close_batch(self._files, self._ledger, "stopped" if why else "interrupted", why)
+                close_batch(self._files, self._ledger, "stopped" if why else "interrupted", why, order)
                 raise
-            return close_batch(self._files, self._ledger, "stopped" if reason else "finished", reason)
+            return close_batch(self._files, self._ledger, "stopped" if reason else "finished", reason, order)
+
+    def _order(self) -> Order:
+        return self._asked_order or best_order(self.settings, self._ledger.to_do_by_preset())
 
     def _choose(self) -> int:
         return self._ledger.choose(self._selection.only, self._selection.retry_failed)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.batch.ledger import Ledger
+from agent.batch.order import IN_FLIGHT, Order
 from agent.batch.results import ROWS, Ended, ResultFiles, RowError, RowResult
 from agent.batch.rows import Row
 from agent.batch.standing import Standing, standing
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from agent.requests import JobRequest
     from agent.settings import Recipe
     from agent.store import JobRow
-
-IN_FLIGHT = 4
-"""Rows in the queue at once: enough that the device never waits, and few that others' jobs wait behind."""
 
 _LOOK = 0.2
 """Seconds between looks at the jobs."""
@@ -76,6 +74,7 @@ class BatchRun:
         *,
         call: str,
         client: str | None = None,
+        order: Order,
         bounds: Bounds,
         stopping: Stop,
         watch: Callable[[Standing, float | None], None],
@@ -86,6 +85,7 @@ class BatchRun:
         self._requested = requested
         self._call = call
         self._client = client
+        self._order = order
         self._bounds = bounds
         self._stopping = stopping
         self._watch = watch
@@ -103,7 +103,7 @@ class BatchRun:
         self._watch(standing(self._ledger), None)
         reason = None
         for row in rows:
-            while len(self._begun) >= IN_FLIGHT and not self._stopping.is_set():
+            while len(self._begun) >= self._most() and not self._stopping.is_set():
                 self._settle()
             reason = self._why_stop()
             if self._stopping.is_set() or reason or not self._left:
@@ -118,6 +118,12 @@ class BatchRun:
         """Cancel the jobs of rows that were begun; the next run would find them cancelled."""
         for begun in self._begun:
             self._engine.cancel(begun.job_id)
+
+    def _most(self) -> int:
+        """Rows in the queue at once: few while their cost is limited and unknown, and of a client's share half."""
+        order: Order = "rows" if self._bounds.max_cost and not standing(self._ledger).ended else self._order
+        share = self._engine.settings.most_unfinished_per_client // 2
+        return IN_FLIGHT[order] if self._client is None else max(1, min(IN_FLIGHT[order], share))
 
     def _why_stop(self) -> str | None:
         now, bounds = standing(self._ledger), self._bounds
@@ -155,7 +161,8 @@ class BatchRun:
             return made.id
         while not self._stopping.is_set():
             try:
-                return self._engine.submit_once(request, recipe, call, self._client)[0]
+                in_phases = self._order == "phases"
+                return self._engine.submit_once(request, recipe, call, self._client, in_phases=in_phases)[0]
             except Busy:
                 self._settle()
         return None

@@ -16,6 +16,7 @@ from agent.batch.lock import FolderLock
 from agent.batch.results import ResultFiles
 from agent.batch.rows import Row
 from agent.batch.run import BatchRun, Bounds
+from agent.batch.standing import End
 from tools.errors import InputError, SteadfaceError
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class ServedBatches:
                 self._requests(batch),
                 call=batch.id,
                 client=batch.client,
+                order=batch.order,
                 bounds=Bounds(stop_below=batch.stop_below, after=batch.after),
                 stopping=stop,
                 watch=lambda *_: None,
@@ -109,7 +111,8 @@ class ServedBatches:
                 run.cancel()
                 reason = "It was cancelled."
             if not self._closing.is_set():
-                self.kept.close(batch, close_batch(files, ledger, "stopped" if reason else "finished", reason))
+                end: End = "stopped" if reason else "finished"
+                self.kept.close(batch, close_batch(files, ledger, end, reason, batch.order))
 
     def _to_do(self, batch: KeptBatch, ledger: Ledger) -> Iterator[Row]:
         for line, kept in enumerate(self.kept.rows(batch), 1):

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from agent.batch.ledger import Ledger
+from agent.batch.order import Order
 from agent.batch.results import ResultFiles
 
 SUMMARY, REPORT = "summary.json", "report.html"
@@ -55,6 +56,7 @@ class StageSeconds(BaseModel):
 class Summary(Standing):
     """What ``summary.json`` holds."""
 
+    order: Order | None = Field(None, description="in which rows were run at last; null where none was left to run")
     end: End = Field(description="finished: nothing was left to do of what was asked for")
     reason: str | None = Field(description="a sentence: why it was stopped")
     seconds_per_passed: float | None = Field(description="of the device, for each row that passed")
@@ -82,11 +84,12 @@ def standing(ledger: Ledger) -> Standing:
     )
 
 
-def summary(ledger: Ledger, files: ResultFiles, end: End, reason: str | None) -> Summary:
+def summary(ledger: Ledger, files: ResultFiles, end: End, reason: str | None, order: Order | None) -> Summary:
     """``reason`` is why the batch stopped, in a sentence."""
     now = standing(ledger)
     return Summary(
         **now.model_dump(),
+        order=order,
         end=end,
         reason=reason,
         seconds_per_passed=now.device_seconds / now.passed if now.passed else None,

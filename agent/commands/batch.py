@@ -67,6 +67,13 @@ def run_batch(
         float | None, typer.Option(min=0, max=1, help="Begin no row while fewer than this share of the rows passed.")
     ] = None,
     after: Annotated[int, typer.Option(min=1, help="Rows that end before --stop-below counts.")] = 20,
+    order: Annotated[
+        Literal["rows", "phases"] | None,
+        typer.Option(
+            help="rows: one after another; phases: all plans, first frames and videos of some rows together. By itself "
+            "phases, where one GPU cannot hold all models of a preset."
+        ),
+    ] = None,
 ) -> None:
     """Make a video of each row of a manifest. Run it again to go on; what is done is never made twice."""
     with told_plainly():
@@ -74,7 +81,7 @@ def run_batch(
         from agent.batch.run import Bounds
 
         bounds = Bounds(limit=limit, max_cost=max_cost, stop_below=stop_below, after=after)
-        with OwnBatch(manifest, out, consent, preset, Selection(tuple(only or ()), retry_failed)) as own:
+        with OwnBatch(manifest, out, consent, preset, Selection(tuple(only or ()), retry_failed), order) as own:
             good, bad = own.check(_tell_line, alone=not dry_run)
             if bad and not skip_bad:
                 say(
@@ -122,18 +129,20 @@ def _planned(plan: Plan) -> list[str]:
         f"completed     {plan.standing.completed}",
         f"failed        {plan.standing.failed}",
         f"to do         {plan.to_do}",
+        f"order         {plan.order}",
         f"cost          {cost}",
     ]
 
 
 def _run(own: OwnBatch, bounds: Bounds) -> Summary:
+    from agent.batch.order import TOLD
     from agent.batch.progress import RowsBar
     from agent.logs import log_to_file
 
     log_to_file(own.settings.home)
     with RowsBar() as bar:
         try:
-            return own.run(bounds, bar.show)
+            return own.run(bounds, lambda order: say(TOLD[order]), bar.show)
         except KeyboardInterrupt:
             say("Stopped; the same command goes on where it was.")
             raise typer.Exit(INTERRUPTED) from None

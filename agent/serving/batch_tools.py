@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
 import anyio.to_thread
@@ -30,6 +30,7 @@ from tools.errors import InputError, Unavailable
 if TYPE_CHECKING:
     from agent.batch.kept import KeptRow
     from agent.batch.manifest import Entry
+    from agent.batch.order import Order
     from agent.batch.served import ServedBatches
     from agent.batch.terms import Terms
     from agent.requests import Consent, Photo
@@ -111,6 +112,13 @@ class BatchTools:
             float | None, Field(ge=0, le=1, description="Stop while fewer than this share of the rows passed.")
         ] = None,
         after: Annotated[int, Field(ge=1, description="Rows that end before stop_below counts.")] = 20,
+        order: Annotated[
+            Literal["rows", "phases"] | None,
+            Field(
+                description="rows: one after another; phases: all plans, first frames and videos of some rows "
+                "together. Leave it out: chosen by what the GPU can hold."
+            ),
+        ] = None,
     ) -> Annotated[CallToolResult, Batch]:
         """Make a video of each of many rows, one after another, and measure how many hold the person's identity.
 
@@ -121,7 +129,9 @@ class BatchTools:
         vigil = Vigil(ctx, WAIT)
         await vigil.tell("Checking the rows")
         with in_one_sentence(self._engine.settings, self._reach):
-            return await anyio.to_thread.run_sync(self._begun, rows, manifest, consent, preset, stop_below, after)
+            return await anyio.to_thread.run_sync(
+                self._begun, rows, manifest, consent, preset, stop_below, after, order
+            )
 
     async def get_batch(
         self,
@@ -163,16 +173,22 @@ class BatchTools:
         preset: str | None,
         stop_below: float | None,
         after: int,
+        order: Order | None,
     ) -> CallToolResult:
+        from agent.batch.order import best_order
         from agent.batch.terms import Terms
 
         entries, beside = self._entries(rows, manifest)
         terms = Terms(consent, "asserted by client", preset, OVERRIDES)
         checked = self._checked(entries, beside, terms)
-        self._expect_ready({terms.settings(each.row).preset for each in checked})
-        batches, videos = self._batches(), self._engine.settings.videos
+        presets = {terms.settings(each.row).preset for each in checked}
+        self._expect_ready(presets)
+        batches, settings = self._batches(), self._engine.settings
+        order = order or best_order(settings, presets)
         with self._beginning:
-            batch = batches.kept.keep(checked, terms, current_client(), videos, stop_below=stop_below, after=after)
+            batch = batches.kept.keep(
+                checked, terms, current_client(), settings.videos, order=order, stop_below=stop_below, after=after
+            )
             batches.begin(batch)
         return _told(self._looked_at(batch.id))
 

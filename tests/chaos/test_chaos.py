@@ -23,6 +23,7 @@ from agent.intent import prepare
 from agent.jobs import JobEngine
 from agent.settings import load_settings
 from agent.store import JobStore
+from agent.telemetry import new_request_id
 from tools import media
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -75,7 +76,9 @@ def start(home: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         process.join()
 
 
-def submit(engine: JobEngine, photo: Path, prompt: str, stop_after: str | None = None) -> str:
+def submit(
+    engine: JobEngine, photo: Path, prompt: str, stop_after: str | None = None, *, in_phases: bool = False
+) -> str:
     asked = prepare(
         engine.settings,
         prompt=prompt,
@@ -86,7 +89,8 @@ def submit(engine: JobEngine, photo: Path, prompt: str, stop_after: str | None =
         face=None,
         stop_after=stop_after,
     )
-    return engine.submit(asked.with_photos(engine.artifacts, [photo]), engine.settings.recipe())
+    request, call = asked.with_photos(engine.artifacts, [photo]), new_request_id()
+    return engine.submit_once(request, engine.settings.recipe(), call, in_phases=in_phases)[0]
 
 
 def submitted(photo: Path, kinds: list[dict[str, Any]]) -> list[str]:
@@ -125,13 +129,14 @@ def calls(ledger: Path, job_id: str) -> Counter[str]:
     return Counter(words[4] for words in lines if words[:2] == ["paid", job_id])
 
 
+@pytest.mark.parametrize("in_phases", [False, True], ids=["at once", "in phases"])
 def test_a_server_killed_before_any_step_of_a_job_leaves_it_to_the_next_one(
-    small: Path, start: Start, ledger: Path
+    small: Path, start: Start, ledger: Path, in_phases: bool
 ) -> None:
     """Server n goes on with the job of the one before, begins one of its own, and dies before the n-th step of that."""
     engine, job_ids = JobEngine(load_settings()), []
     for steps in itertools.count(1):
-        job_ids.append(submit(engine, small, **KINDS[0]))
+        job_ids.append(submit(engine, small, **KINDS[0], in_phases=in_phases))
         server = start(steps)
         while server.is_alive() and not engine.view(job_ids[-1]).ended:
             server.join(0.02)

@@ -146,7 +146,7 @@ async def test_nobody_sees_the_batch_of_another_client(home: Path, photo: Path, 
     terms = Terms("self", "asserted by client")
     kept = KeptBatches(home)
     row = KeptRow(row=row_of({"custom_id": "a", "prompt": "waves", "reference": "x"}), photos=[], saved=None)
-    batch = kept.keep([row], terms, "issuer alice", home / "videos", stop_below=None, after=1)
+    batch = kept.keep([row], terms, "issuer alice", home / "videos", order="rows", stop_below=None, after=1)
     assert kept.get(batch.id, "issuer alice") == kept.get(batch.id, None) == batch
     with pytest.raises(InputError, match="There is no batch"):
         kept.get(batch.id, "issuer bob")
