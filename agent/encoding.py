@@ -8,14 +8,13 @@ from pathlib import Path
 
 from agent.jobless import caller
 from agent.photos import look_at
+from agent.pools import open_local_pool
 from agent.requests import Photo
 from agent.serving.intake import read_photo
 from agent.settings import Settings
-from tools.artifacts import Artifacts
 from tools.contracts import Progress
 from tools.errors import InputError
 from tools.pools.calls import Backend, EncodedReply, EncodeIdentity
-from tools.pools.local import LocalPool
 
 
 def encode(
@@ -26,12 +25,12 @@ def encode(
     ``InputError`` where a photo cannot work or the file cannot be written, ``Unavailable`` where a model is missing.
     """
     _expect_writable(out)
-    artifacts = Artifacts(settings.home)
+    artifacts = settings.open_artifacts()
     kept = [
         Photo(image=artifacts.put(read_photo(photo.expanduser().absolute()), "png"), name=photo.name)
         for photo in photos
     ]
-    pool = LocalPool(settings.home, settings.cancel_grace)
+    pool = open_local_pool(settings)
     try:
         call = caller(pool, "encode", observe)
         looked = look_at(kept, face, None, settings.recipe(), call)

@@ -11,11 +11,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 
 from filelock import FileLock, Timeout
 
@@ -23,7 +22,7 @@ from agent.checkpoints import Checkpoints, checkpoints_in
 from agent.consents import ConsentBook
 from agent.requests import JobRequest
 from agent.store import JobRow, JobStore
-from tools.artifacts import Artifacts, writing_to
+from tools.artifacts import Artifacts, Kept, writing_to
 from tools.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -53,12 +52,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Clearance:
-    """What can go. ``files`` are artifacts and drafts, ``folders`` what ended jobs left, ``closed`` the jobs that can
-    be changed no more. In bytes: what that frees, what stays, and by how much this is over the limit.
+    """What can go. ``files`` are artifacts, ``drafts`` what was begun and abandoned, ``left`` the ended jobs that left
+    something, ``closed`` the jobs that can be changed no more. In bytes: what that frees, what stays, and by how much
+    this is over the limit.
     """
 
-    files: list[Path]
-    folders: list[Path]
+    files: list[Kept]
+    drafts: list[Kept]
+    left: list[str]
     closed: list[str]
     freed: int
     kept: int
@@ -97,14 +98,14 @@ class _Shelf:
     ``kept`` is the bytes of those that stay.
     """
 
-    def __init__(self, files: Iterable[Path], young: float) -> None:
-        self._files: dict[str, list[tuple[Path, int]]] = {}
+    def __init__(self, files: Iterable[Kept], young: float) -> None:
+        self._files: dict[str, list[Kept]] = {}
         self._needed: set[str] = set()
         self.kept = 0
         young_ones = set()
-        for file, bytes_, modified in _facts(files):
-            self._files.setdefault(file.stem, []).append((file, bytes_))
-            if modified > young:
+        for file in files:
+            self._files.setdefault(file.stem, []).append(file)
+            if file.modified > young:
                 young_ones.add(file.stem)
         self.need(young_ones)
 
@@ -114,11 +115,11 @@ class _Shelf:
 
     def share(self, hashes: set[str]) -> int:
         """Bytes that would stay for these alone."""
-        return sum(size for name in hashes - self._needed for _, size in self._files.get(name, ()))
+        return sum(_bytes(self._files.get(name, ())) for name in hashes - self._needed)
 
     @property
-    def unneeded(self) -> list[Path]:
-        return [file for name in self._files.keys() - self._needed for file, _ in self._files[name]]
+    def unneeded(self) -> list[Kept]:
+        return [file for name in self._files.keys() - self._needed for file in self._files[name]]
 
 
 def clearance(home: Path, limits: Limits) -> Clearance:
@@ -139,16 +140,18 @@ def clearance(home: Path, limits: Limits) -> Clearance:
             else:
                 ended.append(_Ended(row.id, row.finished, needs))
         begun = checkpoints.jobs()
-    scratch = _bytes_below(artifacts.job_folders(unfinished))
+    of_jobs = artifacts.jobs()
+    scratch = sum(_bytes(files) for job, files in of_jobs.items() if job in unfinished)
     open_jobs = _within(limits, ended, shelf, scratch, now)
-    left = [folder for folder in artifacts.job_folders() if folder.name not in unfinished and _at_rest(folder, now)]
-    files = [*shelf.unneeded, *artifacts.abandoned()]
+    left = [job for job, files in of_jobs.items() if job not in unfinished and _at_rest(files, now)]
+    drafts = artifacts.abandoned()
     kept = shelf.kept + scratch
     return Clearance(
-        files=files,
-        folders=left,
+        files=shelf.unneeded,
+        drafts=drafts,
+        left=left,
         closed=[job.job_id for job in ended[open_jobs:] if job.job_id in begun],
-        freed=sum(size for _, size, _ in _facts(files)) + _bytes_below(left),
+        freed=_bytes([*shelf.unneeded, *drafts]) + sum(_bytes(of_jobs[job]) for job in left),
         kept=kept,
         over=max(0, kept - round(limits.gigabytes * GIGABYTE)) if limits.gigabytes is not None else 0,
     )
@@ -192,7 +195,7 @@ def _needs(row: JobRow, artifacts: Artifacts, checkpoints: Checkpoints) -> set[s
     told = [str([row.request, row.progress, row.result, row.error])]
     told += [text.decode("latin-1") for text in checkpoints.last(row.id)]
     if not row.ended:
-        told += [receipt.read_text() for receipt in artifacts.receipts(row.id).glob("*.json")]
+        told += [receipt.decode() for receipt in artifacts.receipts(row.id)]
     return set(_HASH.findall(" ".join(told)))
 
 
@@ -205,30 +208,23 @@ def _needed_by_people(home: Path) -> set[str]:
 
 
 def _delete(home: Path, found: Clearance) -> None:
+    artifacts = Artifacts(home)
     with checkpoints_in(home) as checkpoints:
         for job_id in found.closed:
             checkpoints.forget(job_id)
     for file in found.files:
-        if _at_rest(file, time.time()):  # still: a job may have been queued with it meanwhile
-            file.unlink(missing_ok=True)
-    for folder in found.folders:
-        rmtree(folder, ignore_errors=True)
+        still = artifacts.fact(file)
+        if still and _at_rest([still], time.time()):  # a job may have been queued with it meanwhile
+            artifacts.drop(file.name)
+    for job_id in found.left:
+        artifacts.drop_job(job_id)
+    artifacts.drop_abandoned()
 
 
-def _at_rest(path: Path, now: float) -> bool:
-    """Whether nothing was written there within the grace."""
-    return all(modified <= now - _GRACE for _, _, modified in _facts([path, *path.glob("*")]))
+def _at_rest(files: Iterable[Kept], now: float) -> bool:
+    """Whether none of them was written within the grace."""
+    return all(file.modified <= now - _GRACE for file in files)
 
 
-def _facts(paths: Iterable[Path]) -> Iterator[tuple[Path, int, float]]:
-    """Each with its bytes and when it was last written to; what another process deletes meanwhile is left out."""
-    for path in paths:
-        try:
-            facts = path.stat()
-        except FileNotFoundError:
-            continue
-        yield path, facts.st_size, facts.st_mtime
-
-
-def _bytes_below(folders: Iterable[Path]) -> int:
-    return sum(size for folder in folders for _, size, _ in _facts(folder.glob("*")))
+def _bytes(files: Iterable[Kept]) -> int:
+    return sum(file.bytes for file in files)

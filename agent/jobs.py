@@ -54,7 +54,7 @@ from agent.store import LEASE, JobRow, JobStore
 from agent.telemetry import job_span
 from agent.usage import usage_by_stage
 from agent.views import JobView, view_of
-from tools.artifacts import Artifacts, named_in, writing_to
+from tools.artifacts import named_in, writing_to
 from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
 from tools.logs import logged_as, request_id
 from tools.pools import Closed, Pool
@@ -77,7 +77,7 @@ class JobEngine:
         home = settings.home
         with writing_to(home):
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.artifacts = Artifacts(home)
+        self.artifacts = settings.open_artifacts()
         self.store = JobStore(home / "jobs.sqlite")
         self.consents = ConsentBook(home)
         self._pool = pool or open_pool(settings)

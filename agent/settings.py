@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import platformdirs
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from agent.planner.options import PlannerOptions
 from tools.actors import Actors
+from tools.artifacts import Artifacts, expect_shelf
 from tools.environment import is_placeholder
 from tools.errors import InputError
 from tools.home import home_folder
@@ -135,6 +136,11 @@ class Settings(Recipe, BaseSettings):
         default_factory=home_folder,
         description="All state: jobs, artifacts, checkpoints, logs, and what is known of models.",
     )
+    artifacts_url: str | None = Field(
+        None,
+        description="Where photos, frames, clips and receipts of jobs are kept: s3://bucket/prefix, gs:// or az://, "
+        "which servers and workers may share; credentials are given in the environment. In home when unset.",
+    )
     videos: Path = Field(
         default_factory=lambda: platformdirs.user_videos_path() / "Steadface",
         description="Where finished videos are placed for people to see.",
@@ -213,6 +219,13 @@ class Settings(Recipe, BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, EnvironmentSource(settings_cls), PresetSource(settings_cls)
 
+    @field_validator("artifacts_url")
+    @classmethod
+    def _artifacts_url(cls, value: str | None) -> str | None:
+        if value:
+            expect_shelf(value)
+        return value
+
     @field_validator("roots", mode="before")
     @classmethod
     def _parted(cls, value: object) -> object:
@@ -229,6 +242,9 @@ class Settings(Recipe, BaseSettings):
             object.__setattr__(self, name, _absolute_path(getattr(self, name)))
         object.__setattr__(self, "roots", [_absolute_path(root) for root in self.roots])
         return self
+
+    def open_artifacts(self) -> Artifacts:
+        return Artifacts(self.home, self.artifacts_url)
 
     @property
     def jobs_at_once(self) -> int:
@@ -267,6 +283,11 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - any field of Sett
     except ValidationError as error:
         first = error.errors()[0]
         name = "__".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"The setting {name} (STEADFACE_{name.upper()}) cannot be {first['input']!r}: {first['msg']}."
-        ) from None
+        message = first["msg"].removeprefix("Value error, ")
+        wrong = "is wrong" if name in _SECRET else f"cannot be {first['input']!r}"
+        raise InputError(f"The setting {name} (STEADFACE_{name.upper()}) {wrong}: {message}.") from None
+
+
+_SECRET = {name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)}
+_SECRET.add("artifacts_url")
+"""Settings whose value is never told: in a URL somebody may have written a key."""

@@ -5,12 +5,15 @@ import os
 import runpy
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+
+if TYPE_CHECKING:
+    from s3_server import Bucket, S3Server
 
 INSTANT = Path(__file__).parent / "instant"
 
@@ -75,6 +78,24 @@ def instant(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Modu
     memory.mkdir()
     monkeypatch.setenv("INSTANT_MEMORY", str(memory))
     return sys.modules.get("instant") or importlib.import_module("instant")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A server for all tests; each takes a ``bucket`` of it."""
+    from s3_server import S3Server
+
+    server = S3Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """An empty bucket, and its credentials in the environment."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3.new_bucket()
 
 
 @pytest.fixture(scope="session")

@@ -66,8 +66,9 @@ class KeptBatch(BaseModel):
 class KeptBatches:
     """The batches of one home."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, artifacts: Artifacts) -> None:
         self._home = home
+        self._artifacts = artifacts
         self._all = home / "batches"
 
     def keep(
@@ -105,11 +106,11 @@ class KeptBatches:
             stop_below=stop_below,
             after=after,
         )
-        artifacts, folder = Artifacts(self._home), self._all / batch_id
+        folder = self._all / batch_id
         with writing_to(self._home):
             private_folder(folder / "photos")
         for image in {photo.image for row in rows for photo in row.photos}:
-            write_whole(folder / "photos" / image, artifacts.read(image), self._home)
+            write_whole(folder / "photos" / image, self._artifacts.read(image), self._home)
         lines = "".join(f"{row.model_dump_json()}\n" for row in rows)
         write_whole(folder / "rows.jsonl", lines.encode(), self._home)
         write_whole(folder / "batch.json", batch.model_dump_json(indent=2).encode(), self._home)  # now it is there
@@ -134,9 +135,9 @@ class KeptBatches:
 
     def request(self, batch: KeptBatch, kept: KeptRow, attempt: int) -> tuple[JobRequest, Recipe]:
         """The request of a row's job; raises ``InputError``."""
-        artifacts, photos = Artifacts(self._home), self._all / batch.id / "photos"
+        photos = self._all / batch.id / "photos"
         stored = [
-            photo.model_copy(update={"image": artifacts.put((photos / photo.image).read_bytes(), "png")})
+            photo.model_copy(update={"image": self._artifacts.put((photos / photo.image).read_bytes(), "png")})
             for photo in kept.photos
         ]
         asked = batch.terms.intent(kept.row, kept.saved, attempt)

@@ -12,7 +12,6 @@ from agent.batch.terms import Terms
 from agent.identities import Identities, name_in
 from agent.requests import few_enough
 from agent.settings import Recipe, Settings
-from tools.artifacts import Artifacts
 
 if TYPE_CHECKING:
     from agent.requests import Consent, JobRequest
@@ -25,6 +24,7 @@ class LocalRows:
         self._terms = terms
         self._beside = beside
         self._home = settings.home
+        self._artifacts = settings.open_artifacts()
         self._ledger = ledger
 
     def check(self, row: Row) -> str:
@@ -40,7 +40,7 @@ class LocalRows:
         """Photos are stored for it. Raises ``InputError``."""
         asked = self._terms.intent(row, self._saved(row), attempt)
         references = [self._located(reference) for reference in row.references]
-        return asked.with_photos(Artifacts(self._home), references), self._terms.settings(row).recipe()
+        return asked.with_photos(self._artifacts, references), self._terms.settings(row).recipe()
 
     def _saved(self, row: Row) -> Consent | None:
         """What was said before of the first photo, where the row and the batch say nothing."""

@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.batch.closing import close_batch
@@ -22,7 +21,7 @@ from tools.errors import InputError, SteadfaceError
 if TYPE_CHECKING:
     from agent.jobs import JobEngine
     from agent.requests import JobRequest
-    from agent.settings import Recipe
+    from agent.settings import Recipe, Settings
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +29,8 @@ log = logging.getLogger(__name__)
 class ServedBatches:
     """``engine`` gives the engine of the server, as its owner sees it."""
 
-    def __init__(self, home: Path, engine: Callable[[], JobEngine]) -> None:
-        self.kept = KeptBatches(home)
+    def __init__(self, settings: Settings, engine: Callable[[], JobEngine]) -> None:
+        self.kept = KeptBatches(settings.home, settings.open_artifacts())
         self._engine = engine
         self._closing = threading.Event()
         self._threads: dict[str, threading.Thread] = {}

@@ -123,13 +123,12 @@ def add_consent(
         from agent.requests import Photo, checked_consent
         from agent.serving.intake import read_photo
         from agent.settings import load_settings
-        from tools.artifacts import Artifacts
 
-        home = load_settings().home
+        settings = load_settings()
         checked = checked_consent(basis, None, "stated by the user")
-        name, path, artifacts = name_in(reference), Path(reference), Artifacts(home)
+        name, path, artifacts = name_in(reference), Path(reference), settings.open_artifacts()
         if name is not None:
-            photos = Identities(home).photos_of(name, artifacts)
+            photos = Identities(settings.home).photos_of(name, artifacts)
         else:
             photos = [Photo(image=artifacts.put(read_photo(path.expanduser().absolute()), "png"), name=path.name)]
         with _book() as book:

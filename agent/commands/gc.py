@@ -77,12 +77,12 @@ def _pin(job_id: str, pinned: bool) -> None:
 
 
 def _told(found: Clearance, dry_run: bool) -> str:
-    would, left = "would be" if dry_run else "are", len({folder.name for folder in found.folders})
+    would, files = "would be" if dry_run else "are", len(found.files) + len(found.drafts)
     lines = [f"{decimal(found.freed)} {would} freed, {decimal(found.kept)} stay."]
-    if found.files:
-        lines.append(f"Deleted {would}: {_count(len(found.files), 'file')} that nothing needs.")
-    if left:
-        lines.append(f"Deleted {would}: what {_count(left, 'ended job')} left.")
+    if files:
+        lines.append(f"Deleted {would}: {_count(files, 'file')} that nothing needs.")
+    if found.left:
+        lines.append(f"Deleted {would}: what {_count(len(found.left), 'ended job')} left.")
     if found.closed:
         lines.append(f"Let go {would}: {_count(len(found.closed), 'job')}, which can then be changed no more:")
     return "\n".join([*lines, *(f"  {job_id}" for job_id in found.closed)])

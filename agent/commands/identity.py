@@ -45,22 +45,21 @@ def add_identity(
         from agent.identities import Identities
         from agent.jobless import caller
         from agent.people import save_person
+        from agent.pools import open_local_pool
         from agent.progress import step_bar
         from agent.requests import Photo, checked_consent
         from agent.serving.intake import read_photo
         from agent.settings import load_settings
-        from tools.artifacts import Artifacts
         from tools.errors import InputError
-        from tools.pools.local import LocalPool
 
         settings = load_settings()
         people = Identities(settings.home)
         known = people.find(name) is not None
         basis = None if known and consent is None else checked_consent(consent, settings.consent, "stated by the user")
-        artifacts = Artifacts(settings.home)
+        artifacts = settings.open_artifacts()
         pngs = [read_photo(photo.expanduser().absolute()) for photo in photos]
         given = [Photo(image=artifacts.put(png, "png"), name=path.name) for png, path in zip(pngs, photos, strict=True)]
-        pool = LocalPool(settings.home, settings.cancel_grace)
+        pool = open_local_pool(settings)
         try:
             with step_bar() as observe:
                 ask = partial(caller, pool, observe=observe)
@@ -112,14 +111,13 @@ def forget_identity(
         from agent.people import forget_person
         from agent.settings import load_settings
         from agent.store import JobStore
-        from tools.artifacts import Artifacts
 
         settings = load_settings()
         people = Identities(settings.home)
         people.get(name)
         store = JobStore(settings.home / "jobs.sqlite")
         try:
-            forgotten, jobs = forget_person(people, name, revoke, Artifacts(settings.home), store)
+            forgotten, jobs = forget_person(people, name, revoke, settings.open_artifacts(), store)
         finally:
             store.close()
         withdrawn = ", and the consent withdrawn" if revoke else ""

@@ -261,7 +261,7 @@ class BatchTools:
             if self._served is None:
                 from agent.batch.served import ServedBatches
 
-                self._served = ServedBatches(self._engine.settings.home, self._engine.get)
+                self._served = ServedBatches(self._engine.settings, self._engine.get)
             return self._served
 
 

@@ -56,7 +56,7 @@ class _Here:
     """A pool without workers: a call runs on the caller's thread, and leaves its receipt as in a worker."""
 
     def __init__(self, home: Path) -> None:
-        self._worker = Worker(home, home / "log", OPERATIONS, io.BytesIO())
+        self._worker = Worker(Artifacts(home), home / "log", OPERATIONS, io.BytesIO())
         self._closed = False
 
     def call(self, request: Request, key: CallKey, report: Progress, cancelled: threading.Event) -> Done:

@@ -16,6 +16,7 @@ ray = pytest.importorskip("ray")
 from ray.cluster_utils import Cluster  # noqa: E402
 
 from tools.actors import Actors  # noqa: E402
+from tools.artifacts import Artifacts  # noqa: E402
 from tools.errors import Unavailable  # noqa: E402
 from tools.pools import CallKey  # noqa: E402
 from tools.pools.ray_pool import RayPool  # noqa: E402
@@ -77,7 +78,7 @@ def test_what_no_node_has_is_told(open_pool):
 
 
 def test_a_node_without_the_shared_folder_is_told(open_pool, tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.pools.ray_pool.write_whole", lambda path, data, root: None)
+    monkeypatch.setattr(Artifacts, "put", lambda self, data, kind: f"{'0' * 64}.{kind}")
     with pytest.raises(Unavailable, match=r"does not see .*; share .* with every node at this path"):
         open_pool()(Work())
 

@@ -141,10 +141,11 @@ async def test_nobody_sees_the_batch_of_another_client(home: Path, photo: Path, 
     from agent.batch.kept import KeptBatches, KeptRow
     from agent.batch.rows import row_of
     from agent.batch.terms import Terms
+    from tools.artifacts import Artifacts
     from tools.errors import InputError
 
     terms = Terms("self", "asserted by client")
-    kept = KeptBatches(home)
+    kept = KeptBatches(home, Artifacts(home))
     row = KeptRow(row=row_of({"custom_id": "a", "prompt": "waves", "reference": "x"}), photos=[], saved=None)
     batch = kept.keep([row], terms, "issuer alice", home / "videos", order="rows", stop_below=None, after=1)
     assert kept.get(batch.id, "issuer alice") == kept.get(batch.id, None) == batch

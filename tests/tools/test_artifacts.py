@@ -2,6 +2,7 @@ import errno
 import hashlib
 import os
 import stat
+import time
 
 import pytest
 
@@ -12,8 +13,14 @@ DATA = b"some bytes of a picture"
 HASH = hashlib.sha256(DATA).hexdigest()
 
 
+@pytest.fixture(params=["folder", "s3"])
+def artifacts(request, tmp_path):
+    url = request.getfixturevalue("bucket").url if request.param == "s3" else None
+    return Artifacts(tmp_path / "home", url)
+
+
 @pytest.fixture
-def artifacts(tmp_path):
+def folder(tmp_path):
     return Artifacts(tmp_path / "home")
 
 
@@ -55,10 +62,10 @@ def test_scratch_goes_with_its_job_and_with_no_other(artifacts):
             path.write_bytes(DATA)
             scratch[job] = artifacts.put_file(path, "mkv", job)
     assert scratch["job-1"] == f"job-1/{HASH}.mkv"
-    assert artifacts.jobs() == {"job-1", "job-10"}
+    assert set(artifacts.jobs()) == {"job-1", "job-10"}
     artifacts.drop_job("job-1")
     artifacts.drop_job("job-1")
-    assert artifacts.jobs() == {"job-10"}
+    assert set(artifacts.jobs()) == {"job-10"}
     assert [artifacts.exists(each) for each in (kept, scratch["job-1"], scratch["job-10"])] == [True, False, True]
 
 
@@ -86,13 +93,44 @@ def test_a_missing_artifact_is_said_in_a_sentence(artifacts):
     assert not artifacts.exists(f"{HASH}.png")
 
 
-def test_a_damaged_artifact_is_never_given_out(artifacts):
-    artifact = artifacts.put(DATA, "png")
-    artifacts.path(artifact).write_bytes(DATA[:-1])
-    assert not artifacts.exists(artifact, verify=True)
+def test_a_damaged_artifact_is_never_given_out(folder):
+    artifact = folder.put(DATA, "png")
+    folder.path(artifact).write_bytes(DATA[:-1])
+    assert not folder.exists(artifact, verify=True)
     with pytest.raises(BackendError, match="damaged"):
-        artifacts.read(artifact)
-    assert not artifacts.exists(artifact)
+        folder.read(artifact)
+    assert not folder.exists(artifact)
+
+
+def test_what_is_on_the_shelf_is_told_with_its_size_and_its_age(artifacts):
+    before = time.time()
+    kept = artifacts.put(DATA, "png")
+    [found] = artifacts.kept()
+    assert (found.name, found.stem, found.bytes) == (kept, HASH, len(DATA))
+    assert before - 1 <= found.modified <= time.time() + 1
+    assert artifacts.fact(found) == found
+    artifacts.drop(kept)
+    assert artifacts.fact(found) is None
+    assert list(artifacts.kept()) == []
+
+
+def test_a_receipt_is_read_as_it_was_written_last_and_goes_with_its_job(artifacts):
+    assert artifacts.receipt("job", "call") is None
+    for data in (b"first", b"second"):
+        artifacts.write_receipt("job", "call", data)
+    assert artifacts.receipt("job", "call") == b"second"
+    assert list(artifacts.receipts("job")) == [b"second"]
+    artifacts.drop_job("job")
+    assert artifacts.receipt("job", "call") is None
+
+
+def test_a_file_url_is_a_folder_of_its_own(tmp_path):
+    shared = tmp_path / "on a share"
+    one, other = (Artifacts(tmp_path / home, shared.as_uri()) for home in ("one", "other"))
+    kept = one.put(DATA, "png")
+    assert other.read(kept) == DATA
+    assert other.path(kept).is_relative_to(shared)
+    assert not (tmp_path / "one").exists()
 
 
 def test_keeping_the_bytes_again_mends_a_damaged_artifact(artifacts):

@@ -27,9 +27,9 @@ _LONGEST_LOG = 4_000_000
 class Process:
     """Implements ``Connection``. A thread reads what it says, so that its pipe is never full and its end is noticed."""
 
-    def __init__(self, name: str, root: Path, operations: str) -> None:
+    def __init__(self, name: str, root: Path, operations: str, artifacts_url: str | None = None) -> None:
         self.log = log_path(root, name)
-        self._popen, self._lifeline = _start(name, root, operations)
+        self._popen, self._lifeline = _start(name, root, operations, artifacts_url)
         self._heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, name=f"{name} worker", daemon=True)
         self._reader.start()
@@ -91,10 +91,14 @@ class Process:
         self._heard.put(None)
 
 
-def _start(name: str, root: Path, operations: str) -> tuple[subprocess.Popen[bytes], int | None]:
+def _start(
+    name: str, root: Path, operations: str, artifacts_url: str | None
+) -> tuple[subprocess.Popen[bytes], int | None]:
     """The process, and the end of its lifeline that only this process holds (Linux)."""
     command = [sys.executable, "-P", "-m", "tools.pools.worker"]
     command += ["--name", name, "--root", str(root), "--operations", operations]
+    if artifacts_url:
+        command += ["--artifacts-url", artifacts_url]
     lifeline, ours = os.pipe() if sys.platform == "linux" else (None, None)
     if lifeline is not None:
         command += ["--lifeline", str(lifeline)]

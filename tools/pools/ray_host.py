@@ -10,33 +10,40 @@ import os
 import socket
 from pathlib import Path
 
+from tools.artifacts import Artifacts
+from tools.errors import Unavailable
+from tools.home import home_folder
 from tools.pools import wire
 from tools.pools.connection import Died
 from tools.pools.process import Process
-
-SHARED_MARK = "shared"
-"""The file that tells that a folder is the same one on two machines, by what the owner of the pool wrote to it."""
 
 _LISTEN = 0.5
 """Seconds that one look for news may take; whatever else is asked waits behind it."""
 
 
 class Host:
-    def __init__(self, name: str, root: str, operations: str) -> None:
-        """``name`` names the log file of the worker, ``root`` is the folder that all nodes share."""
-        self._name, self._root, self._operations = name, Path(root), operations
+    def __init__(self, name: str, root: str | None, operations: str, artifacts_url: str | None) -> None:
+        """``name`` names the log file of the worker. ``root`` is the folder that all nodes share; without one, the
+        artifacts have a URL, and a node has a home of its own.
+        """
+        self._name, self._operations = name, operations
+        self._root = Path(root) if root else home_folder()
+        self._artifacts_url = artifacts_url
         self._process: Process | None = None
         self._call = 0
         self._news: list[bytes] = []
 
     def start(self, mark: str) -> str | None:
-        """Start the worker, unless it cannot work on this node; why not."""
-        shared = self._root / SHARED_MARK
-        if not shared.is_file() or shared.read_text() != mark:
-            return f"The node {socket.gethostname()} does not see the artifacts of this machine"
+        """Start the worker, unless it cannot work on this node; why not. ``mark`` is an artifact of the owner."""
+        node = socket.gethostname()
+        try:
+            if not Artifacts(self._root, self._artifacts_url).exists(mark):
+                return f"The node {node} does not see the artifacts of this machine"
+        except Unavailable as error:
+            return f"The node {node} cannot work: {str(error).removesuffix('.')}"
         if self._process is None:
             os.environ["STEADFACE_HOME"] = str(self._root)
-            self._process = Process(self._name, self._root, self._operations)
+            self._process = Process(self._name, self._root, self._operations, self._artifacts_url)
         return None
 
     def say(self, line: bytes) -> None:

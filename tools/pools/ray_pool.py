@@ -1,7 +1,7 @@
 """Workers on the nodes of a Ray cluster, one pool of actors a queue. Ray is imported here alone.
 
-Artifacts and receipts lie in one folder that all nodes see at the same path. A worker has written them before its
-answer comes, so nothing that is finished goes with a node.
+Artifacts and receipts lie in object storage, or in one folder that all nodes see at the same path. A worker has
+written them before its answer comes, so nothing that is finished goes with a node.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from tools.actors import Actors
-from tools.artifacts import write_whole
+from tools.artifacts import Artifacts
 from tools.errors import Unavailable
 from tools.pools import Closed, wire
 from tools.pools.calls import Message, Queue
 from tools.pools.connection import Died, Lost
 from tools.pools.crew import Crew, Overdue
 from tools.pools.queued import QueuedPool
-from tools.pools.ray_host import SHARED_MARK, Host
+from tools.pools.ray_host import Host
 from tools.pools.worker import log_path
 
 log = logging.getLogger(__name__)
@@ -60,13 +60,17 @@ class RayPool(QueuedPool):
         cancel_grace: float = 60.0,
         patience: float = 300.0,
         operations: str = "tools.pools.work:OPERATIONS",
+        artifacts_url: str | None = None,
     ) -> None:
-        """``root`` is the folder that all nodes share; ``address`` as ``ray.init`` takes it.
+        """``root`` is the folder that all nodes share, unless ``artifacts_url`` names what they share instead;
+        ``address`` as ``ray.init`` takes it.
 
         ``patience``: seconds that a call waits while the cluster gives its queue no actor at all.
         """
         self._root, self._address, self._operations = root, address, operations
-        self._mark = secrets.token_hex(16)
+        self._artifacts_url = artifacts_url
+        self._artifacts = Artifacts(root, artifacts_url)
+        self._secret = secrets.token_bytes(16)
         self._connecting = threading.Lock()
         self._connected = False
         self._ours = False  # a process has one connection to Ray
@@ -84,7 +88,8 @@ class RayPool(QueuedPool):
     def _crew(self, queue: Queue, size: Actors, patience: float) -> Crew:
         def start(place: int) -> RayWorker:
             self._connect()
-            return RayWorker(f"{queue}-{place}", self._root, self._operations, size, self._mark)
+            mark = self._artifacts.put(self._secret, "bin")
+            return RayWorker(f"{queue}-{place}", self._root, self._operations, size, mark, self._artifacts_url)
 
         variable = f"STEADFACE_RAY_{queue.upper()}"
         lack = (
@@ -99,7 +104,6 @@ class RayPool(QueuedPool):
                 raise Closed("The pool was closed.")
             if self._connected:
                 return
-            write_whole(self._root / SHARED_MARK, self._mark.encode(), self._root)
             try:
                 _expect_answer(self._address)
                 if not ray.is_initialized():
@@ -129,6 +133,12 @@ def _expect_answer(address: str) -> None:
         socket.create_connection((host, int(port)), _ANSWER).close()
 
 
+def _remedy(root: Path, artifacts_url: str | None) -> str:
+    if artifacts_url:
+        return f"start Ray there with the credentials and the end point of {artifacts_url} in its environment"
+    return f"share {root} with every node at this path"
+
+
 class RayWorker:
     """Implements ``Connection`` through the actor that owns the process.
 
@@ -136,12 +146,14 @@ class RayWorker:
     actor it does not replace, since the call then goes to whichever worker is free first.
     """
 
-    def __init__(self, name: str, root: Path, operations: str, size: Actors, mark: str) -> None:
+    def __init__(
+        self, name: str, root: Path, operations: str, size: Actors, mark: str, artifacts_url: str | None
+    ) -> None:
         self.log = log_path(root, name)
         self.alive = True
-        self._root = root
+        self._remedy = _remedy(root, artifacts_url)
         placed: Any = ray.remote(num_gpus=size.gpus, num_cpus=size.cpus, max_restarts=0, max_task_retries=-1)
-        self._actor = placed(Host).remote(name, str(root), operations)
+        self._actor = placed(Host).remote(name, None if artifacts_url else str(root), operations, artifacts_url)
         self._started = self._actor.start.remote(mark)
         self._running = False
         self._number = 0
@@ -165,7 +177,7 @@ class RayWorker:
                 ) from error
             else:
                 if wrong:
-                    raise Unavailable(f"{wrong}; share {self._root} with every node at this path.")
+                    raise Unavailable(f"{wrong}; {self._remedy}.")
                 self._running = True
         return self._running
 

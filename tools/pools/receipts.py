@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
-from tools.artifacts import Artifacts, named_in, write_whole
+from tools.artifacts import Artifacts, named_in
 from tools.pools import CallKey
 from tools.pools.calls import Message
 from tools.pools.usage import Usage
@@ -20,25 +19,26 @@ class Receipt(Message):
 
 
 class Receipts:
-    """The replies of finished calls, a folder a job. A call is its key, its operation and its inputs."""
+    """The replies of finished calls. A call is its key, its operation and its inputs."""
 
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
 
     def find(self, key: CallKey, operation: str, request: str) -> Receipt | None:
         """What the call gave, if every artifact that its reply names is still whole."""
-        try:
-            receipt = Receipt.model_validate_json(self._path(key, operation, request).read_text())
-        except FileNotFoundError:
+        written = self._artifacts.receipt(key.job_id, _name(key, operation, request))
+        if written is None:
             return None
+        receipt = Receipt.model_validate_json(written)
         named = named_in(receipt.reply)
         return receipt if all(self._artifacts.exists(artifact, verify=True) for artifact in named) else None
 
     def write(self, key: CallKey, operation: str, request: str, receipt: Receipt) -> None:
         """Write the receipt, after the artifacts that the reply names."""
-        path = self._path(key, operation, request)
-        write_whole(path, receipt.model_dump_json().encode(), self._artifacts.root)
+        written = receipt.model_dump_json().encode()
+        self._artifacts.write_receipt(key.job_id, _name(key, operation, request), written)
 
-    def _path(self, key: CallKey, operation: str, request: str) -> Path:
-        call = "\0".join([key.task_id, str(key.number), operation, request])
-        return self._artifacts.receipts(key.job_id) / f"{hashlib.sha256(call.encode()).hexdigest()}.json"
+
+def _name(key: CallKey, operation: str, request: str) -> str:
+    call = "\0".join([key.task_id, str(key.number), operation, request])
+    return hashlib.sha256(call.encode()).hexdigest()

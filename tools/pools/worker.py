@@ -38,9 +38,11 @@ def log_path(root: Path, name: str) -> Path:
 
 
 class Worker:
-    def __init__(self, root: Path, log: Path, operations: Mapping[str, Operation], outgoing: BinaryIO) -> None:
+    def __init__(
+        self, artifacts: Artifacts, log: Path, operations: Mapping[str, Operation], outgoing: BinaryIO
+    ) -> None:
         self._log = log
-        self._artifacts = Artifacts(root)
+        self._artifacts = artifacts
         self._receipts = Receipts(self._artifacts)
         self._bench = Bench(self._artifacts)
         self._operations = operations
@@ -157,6 +159,7 @@ def _log_to_standard_error() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--artifacts-url", help="of the shelf of artifacts, where it is not the root")
     parser.add_argument("--name", required=True, help="names the log file")
     parser.add_argument("--operations", required=True, help="module:name of the operations, by name")
     parser.add_argument("--lifeline", type=int, help="descriptor of a pipe that closes when the owner ends")
@@ -167,8 +170,9 @@ def main() -> None:
     _log_to_standard_error()
     if given.lifeline is not None:
         _end_with(given.lifeline)
-    Artifacts(given.root).drop_abandoned()
-    worker = Worker(given.root, log_path(given.root, given.name), pkgutil.resolve_name(given.operations), outgoing)
+    artifacts = Artifacts(given.root, given.artifacts_url)
+    artifacts.drop_abandoned()
+    worker = Worker(artifacts, log_path(given.root, given.name), pkgutil.resolve_name(given.operations), outgoing)
     threading.Thread(target=worker.listen, args=(incoming,), daemon=True).start()
     worker.work()
 
