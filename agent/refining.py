@@ -21,6 +21,7 @@ from tools.errors import InputError
 
 if TYPE_CHECKING:
     from agent.jobs import JobEngine
+    from agent.store import JobRow
 
 SEEN = ("reference", "more_references", "seen", "recogniser")
 """What was found out about the photos: the same for every follow-up."""
@@ -46,6 +47,8 @@ def refine(engine: JobEngine, job_id: str, instruction: str) -> Refined:
 
     A job that waits or runs is cancelled for it, and what it has finished is kept.
     """
+    if not instruction.strip():
+        raise InputError("The follow-up is empty; say in a few words what shall be different.")
     instruction = checked_prompt(instruction)
     expect_allowed(engine.settings.policy, instruction)
     row = engine.row(job_id)
@@ -59,7 +62,7 @@ def refine(engine: JobEngine, job_id: str, instruction: str) -> Refined:
     if understood.question:
         return Refined(understood.told, question=understood.question)
     if "undo" in understood.changes:
-        return _undone(request, job_id, understood)
+        return _undone(engine, row, understood)
     said, shown = understood.prompt, f"{understood.spatial_prompt} {understood.temporal_prompt}"
     expect_allowed(engine.settings.policy, said, shown)
     stopped = "" if row.ended else " The job before it was stopped; what it had finished is kept."
@@ -88,10 +91,19 @@ def _understood(
     return plan, planner.refine(instruction, request.prompt, plan, presentation, request.seed)
 
 
-def _undone(request: JobRequest, job_id: str, understood: Refinement) -> Refined:
-    if request.kept is None:
-        raise InputError(f"The job {job_id} is no follow-up, so there is nothing to undo; say what shall change.")
-    return Refined(understood.told, request.kept.parent)
+def _undone(engine: JobEngine, row: JobRow, understood: Refinement) -> Refined:
+    """The job before; made anew where it was stopped, as a follow-up stops a job that runs."""
+    kept = JobRequest.model_validate(row.request).kept
+    if kept is None:
+        raise InputError(f"The job {row.id} is no follow-up, so there is nothing to undo; say what shall change.")
+    if not row.ended:
+        engine.cancel(row.id)
+    before = engine.row(kept.parent)
+    if before.status != "cancelled":
+        return Refined(understood.told, before.id)
+    request, recipe = JobRequest.model_validate(before.request), Recipe.model_validate(before.recipe)
+    again = engine.submit_once(request, recipe, call_of("undo", row.id), row.client)[0]
+    return Refined(f"{understood.told} That one had been stopped, and is made anew.", again)
 
 
 def _kept(state: State, recipe: Recipe, plan: Plan, understood: Refinement) -> dict[str, Any]:

@@ -35,12 +35,14 @@ def submitted(engine: JobEngine, request: JobRequest, recipe: Recipe, *, again: 
 
 
 async def followed(
-    vigil: Vigil, engine: LateEngine, reach: Reach, job_id: str, *, repeated: bool = False
+    vigil: Vigil, engine: LateEngine, reach: Reach, job_id: str, *, repeated: bool = False, told: str | None = None
 ) -> CallToolResult:
     """The job's result once it has ended, or how it stands when the call's wait is over.
 
-    ``repeated``: an earlier call made the job.
+    ``repeated``: an earlier call made the job. ``told``: what was understood of the follow-up that led to it.
     """
     running = await anyio.to_thread.run_sync(engine.get, abandon_on_cancel=True)
     view = await vigil.keep(running, job_id)
+    if told is not None:  # an undo leads to a job that knows nothing of it
+        view = view.model_copy(update={"understood": told})
     return await anyio.to_thread.run_sync(result_of, view, engine.settings, reach, repeated)

@@ -129,7 +129,7 @@ def _text(job: VideoJob, size: int | None) -> str:
     if job.next_step is not None:
         again = "This call was made before, and its job goes on; again=true makes another. " if job.repeated else ""
         return f"{understood}{again}Job {job.job_id} is {job.status}: {job.message}.\nNext: {job.next_step}"
-    return f"Job {job.job_id} is {job.status}."
+    return f"{understood}Job {job.job_id} is {job.status}."
 
 
 def _finished(job: VideoJob, result: Delivered, size: int | None) -> list[str]:

@@ -42,6 +42,7 @@ from agent.settings import load_settings
 
 if TYPE_CHECKING:
     from agent.jobs import JobEngine
+    from agent.views import JobView
 
 
 class ServerInfo(BaseModel):
@@ -146,7 +147,7 @@ class VideoTools:
         with self._in_one_sentence():
             refined = await anyio.to_thread.run_sync(lambda: self._engine.get().refine(job_id, instruction))
             if refined.job_id is not None:
-                return await followed(vigil, self._engine, self._reach, refined.job_id)
+                return await followed(vigil, self._engine, self._reach, refined.job_id, told=refined.told)
             view = await anyio.to_thread.run_sync(self._engine.get().view, job_id)
             return asked_back(view, refined.told, refined.question or "", self._engine.settings, self._reach)
 
@@ -165,7 +166,10 @@ class VideoTools:
 
         def cancel() -> CallToolResult:
             engine = self._engine.get()
-            return cancelled(engine.cancel(job_id), _device(engine, job_id), self._engine.settings, self._reach)
+            over = engine.row(job_id).status in ("completed", "failed")
+            view = engine.cancel(job_id)
+            told = "It had ended before, and stays as it is." if over else _device(engine, view)
+            return cancelled(view, told, self._engine.settings, self._reach)
 
         with self._in_one_sentence():
             return await anyio.to_thread.run_sync(cancel)
@@ -217,11 +221,13 @@ class VideoTools:
         return in_one_sentence(self._engine.settings, self._reach)
 
 
-def _device(engine: JobEngine, job_id: str) -> str:
-    if engine.row(job_id).started is None:
+def _device(engine: JobEngine, view: JobView) -> str:
+    if engine.row(view.job_id).started is None:
         return "It had not begun."
     if not engine.device_here():
         return "Another Steadface process of this user drives the device."
+    if view.ended and engine.store.count_by_status().get("running"):
+        return "The device goes on with another job."
     if not engine.device_busy():
         return "The device is free."
     grace = engine.settings.cancel_grace

@@ -93,6 +93,25 @@ def test_undo_goes_back_to_the_job_before(engine: JobEngine) -> None:
         engine.refine(first.job_id, "undo")
 
 
+def test_undo_makes_a_job_anew_that_its_follow_up_had_stopped(engine: JobEngine) -> None:
+    first = submit(engine, "similarity=0.9 video=30")
+    second = engine.refine(first, "motion video=30").job_id
+    assert second is not None
+    assert engine.view(first).status == "cancelled"
+    undone, again = engine.refine(second, "undo"), engine.refine(second, "undo")
+    assert undone.job_id is not None
+    assert undone == again
+    assert undone.told.endswith("That one had been stopped, and is made anew.")
+    assert engine.view(second).status == "cancelled"
+    assert engine.view(undone.job_id).prompt == "similarity=0.9 video=30"
+    engine.cancel(undone.job_id)
+
+
+def test_an_empty_follow_up_is_refused_as_what_it_is(engine: JobEngine) -> None:
+    with pytest.raises(InputError, match="The follow-up is empty"):
+        engine.refine(ended(engine, submit(engine, "similarity=0.9")).job_id, " ")
+
+
 def test_what_cannot_be_known_is_asked_back_and_nothing_is_stopped(engine: JobEngine) -> None:
     job_id = submit(engine, "similarity=0.9 video=1")
     refined = engine.refine(job_id, "hmm")

@@ -219,6 +219,9 @@ async def test_a_cancelled_job_says_whether_the_device_is_free(local, ask):
         waits = await client.call_tool("generate_identity_video", ask("similarity=0.8", wait_seconds=0))
         never = await client.call_tool("cancel_video_job", {"job_id": waits.structured_content["job_id"]})
         result = await client.call_tool("cancel_video_job", {"job_id": job["job_id"]})
+        ended = await client.call_tool("generate_identity_video", ask("similarity=0.9"))
+        again = await client.call_tool("cancel_video_job", {"job_id": ended.structured_content["job_id"]})
     assert said(never).endswith("is cancelled. It had not begun.")
+    assert said(again).endswith("is completed. It had ended before, and stays as it is.")
     assert ". The device is " in said(result)
     assert ". The device is " in result.structured_content["message"]

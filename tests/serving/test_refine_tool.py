@@ -27,6 +27,8 @@ async def test_a_follow_up_makes_a_new_video_and_says_what_was_kept(
     assert changed.content[0].text.startswith("Understood as motion.")
     assert second["result"]["video"] != first["result"]["video"]
     assert undone.structured_content["job_id"] == first["job_id"]
+    assert undone.content[0].text.startswith(undone.structured_content["understood"])
+    assert undone.structured_content["understood"] == "Understood as undo."
 
 
 async def test_a_question_goes_back_to_the_user_and_nothing_changes(
