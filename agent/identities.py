@@ -180,6 +180,6 @@ class Identities:
                 f"There is nobody called @{name}; did you mean {' or '.join(f'@{each}' for each in near)}?"
             )
         return InputError(
-            f"There is nobody called @{name}; save them first: steadface identity add {name} PHOTO, or the tool "
-            "save_identity."
+            f"There is nobody called @{name} among the saved people; steadface identity add {name} PHOTO, or the tool "
+            "save_identity, saves one."
         )

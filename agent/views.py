@@ -135,7 +135,7 @@ class JobView(BaseModel):
     def line(self) -> str:
         """One line that says what is going on."""
         if self.paused:
-            return "The queue is paused; steadface queue resume goes on"
+            return "The queue is paused; resume_queue, or steadface queue resume, goes on"
         if self.status == "queued":
             ahead = self.waiting_before
             waiting = f"Waiting for {ahead} earlier job{'s' * (ahead > 1)}" if ahead else "Waiting for the device"

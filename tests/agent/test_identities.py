@@ -155,7 +155,7 @@ def test_an_unknown_name_brings_the_nearest_ones(people, save, shot):
     save("alice", [shot("one.png")])
     with pytest.raises(InputError, match="There is nobody called @alcie; did you mean @alice"):
         people.get("@alcie")
-    with pytest.raises(InputError, match="nobody called @bob; save them first"):
+    with pytest.raises(InputError, match="nobody called @bob among the saved people"):
         people.photos_of("bob", Artifacts(people.home))
 
 

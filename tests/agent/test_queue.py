@@ -53,7 +53,7 @@ def test_pausing_holds_every_waiting_job_and_they_say_so(store: JobStore, steadf
         view = engine.view("b")
         assert engine.wait("a", seconds=1).status == "queued"
         assert (view.paused, view.waiting_before) == (True, 1)
-        assert view.line == "The queue is paused; steadface queue resume goes on"
+        assert view.line == "The queue is paused; resume_queue, or steadface queue resume, goes on"
     assert steadface("resume").stdout.startswith("The queue is running")
     assert not store.paused()
 
