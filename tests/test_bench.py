@@ -1,8 +1,9 @@
-"""The benches of planning run, on a few prompts and on backends that answer at once."""
+"""The benches run, on a few prompts and rows, and on backends that answer at once or models that are small."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,11 @@ def test_an_accelerator_of_clips_is_measured_beside_plain_steadface(monkeypatch:
     assert "float32" in told[1]
     assert plain[-2:] == stock[-2:] == ["0.00", "0"]  # ours and the stock pipeline make the same clip
     assert float(unguided[-2]) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_batch_in_phases_is_measured_beside_one_row_by_row(home: Path) -> None:
+    told = run("batch.py", "--rows", "2", "--megabytes", "4", "--passes", "1", seconds=115)
+    loads = dict(re.findall(r"^(rows|phases) .* s, (\d+) loads", told, re.MULTILINE))
+    assert int(loads["phases"]) < int(loads["rows"])
