@@ -70,6 +70,6 @@ def open_studio(ctx: Context[Any]) -> str:
             "list_video_jobs shows it once it has begun."
         )
     return (
-        "This client shows no player. Ask the user for the full path of a photo, or for a photo in the inbox that "
-        "list_references shows, and call generate_identity_video with it."
+        "This client shows no player. Call request_photo for a page on which the user chooses the photo, or ask them "
+        "for its full path or for one that list_references shows, and call generate_identity_video with it."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import anyio.to_thread
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
@@ -75,6 +76,8 @@ class ScoreTool:
         Use it for "does this look like me?", or to measure a video against another photo of the person. It says what
         the recogniser sees, and proves nobody's identity.
         """
+        if not picture.strip():
+            raise ToolError("The picture is empty; give the path of a picture or a video, or one of a job.")
         compare = self._video if is_video(picture) else self._picture
         with in_one_sentence(self._engine.settings, self._reach):
             score = await anyio.to_thread.run_sync(compare, reference, picture, face, preset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import reprlib
 from collections.abc import AsyncIterator
@@ -72,6 +73,8 @@ class PlainServer(MCPServer[Any]):
 
     def __init__(self, name: str, *, engine: LateEngine, **options: Any) -> None:  # noqa: ANN401 - MCPServer's
         super().__init__(name, **options)
+        for tool in self._tool_manager.list_tools():
+            tool.description = inspect.cleandoc(tool.description)  # Python 3.11 leaves the indent of docstrings in
         self.head_start_over = anyio.Event()
         self._jobs = engine
 
@@ -82,6 +85,7 @@ class PlainServer(MCPServer[Any]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
+        self._expect_known(name, arguments)
         try:
             with logged_as(request=new_request_id()):
                 return await super().call_tool(name, arguments, context)
@@ -92,6 +96,16 @@ class PlainServer(MCPServer[Any]):
                 case ValidationError() as rejected:
                     raise ToolError(_sentence(rejected)) from None
             raise
+
+    def _expect_known(self, name: str, arguments: dict[str, Any]) -> None:
+        """An argument that a tool does not have would be dropped, and a client told nothing of it."""
+        tool = self._tool_manager.get_tool(name)
+        if tool is None:
+            return
+        taken = tool.parameters["properties"]
+        for unknown in arguments.keys() - taken.keys():
+            takes = f"it takes {', '.join(taken)}" if taken else "it takes none"
+            raise ToolError(f"{name} has no argument {reprlib.repr(unknown)}; {takes}.")
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
@@ -108,7 +122,8 @@ def _sentence(rejected: ValidationError) -> str:
     name = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":
         return f"The argument {name} is missing."
-    return f"The argument {name} cannot be {reprlib.repr(first['input'])}: {first['msg']}."
+    wrong = first["msg"].replace("Input should", "it should", 1)
+    return f"The argument {name} cannot be {reprlib.repr(first['input'])}: {wrong}."
 
 
 def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:

@@ -30,7 +30,7 @@ async def test_tools_that_answer_with_a_job_are_shown_in_the_player(connection: 
 async def test_a_client_without_apps_is_told_the_other_ways(local: Any) -> None:
     async with local.open() as client:
         told = await client.call_tool("open_studio", {})
-    assert "shows no player" in told.content[0].text
+    assert "shows no player. Call request_photo" in told.content[0].text
     assert "list_references" in told.content[0].text
 
 

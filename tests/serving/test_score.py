@@ -63,6 +63,7 @@ async def test_what_is_no_video_is_refused_in_one_sentence(local: Any, photo: Pa
     (photo.parent / "fake.mp4").write_bytes(b"#EXTM3U\nfile:///etc/passwd")
     async with local.open() as client:
         for picture, sentence in {
+            "": "The picture is empty",
             "fake.mp4": "is no video that can be read",
             "none.mp4": "There is no file",
             "clip.mov": "is no mp4",

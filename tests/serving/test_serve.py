@@ -114,7 +114,8 @@ async def test_what_cannot_work_is_said_in_one_sentence(local: Any, ask: Ask, tm
         "Consent is missing": ask("waves", consent=None),
         "Consent cannot be 'perhaps'": ask("waves", consent="perhaps"),
         "There is no preset 'best'": ask("waves", preset="best"),
-        "The argument seed cannot be -1": ask("waves", seed=-1),
+        "The argument seed cannot be -1: it should be": ask("waves", seed=-1),
+        "generate_identity_video has no argument 'duration'; it takes reference, prompt": ask("waves", duration=10),
         "The argument reference is missing": ask("waves", reference=None),
     }
     async with local.open() as client:
@@ -232,6 +233,8 @@ async def test_the_server_says_what_it_can_do(local: Any) -> None:
     async with local.open() as client:
         info = await client.call_tool("server_info", {})
         assert "preview" in (client.instructions or "")
+        told = {tool.name: tool.description or "" for tool in (await client.list_tools()).tools}
+    assert all(line == line.strip() for description in told.values() for line in description.split("\n"))
     assert info.structured_content["unfinished_jobs"] == 0
     assert "preview" in info.structured_content["presets"]
     assert info.structured_content["version"] in info.content[0].text
