@@ -14,6 +14,7 @@ from mcp.server.auth.provider import AccessToken
 from pydantic import ValidationError
 
 from agent.settings import Settings
+from tools.errors import InputError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SESSION_COOKIE = "steadface_session"
 SESSION_SECONDS = 12 * 60 * 60
+SHORTEST_TOKEN = 16
+"""Characters of the owner's token."""
 
 
 def current_client() -> str | None:
@@ -95,8 +98,13 @@ class Sessions:
 
 
 def access_of(settings: Settings) -> Access:
-    """As the settings say. Raises ``InputError`` for OAuth settings that cannot be."""
+    """As the settings say. Raises ``InputError`` for a token that is soon guessed, or OAuth settings that cannot be."""
     token = settings.token.get_secret_value() if settings.token else None
+    if token is not None and len(token) < SHORTEST_TOKEN:
+        raise InputError(
+            f"STEADFACE_TOKEN is shorter than {SHORTEST_TOKEN} characters, so it is soon guessed; make one with: "
+            "openssl rand -hex 32"
+        )
     if settings.oauth_issuer is None and settings.oauth_resource_url is None:
         return Access(token)
     from agent.serving.oauth import resource_server

@@ -20,9 +20,14 @@ from tools.logs import FORMAT, formatter
 if TYPE_CHECKING:
     from agent.serving.engine import LateEngine
 
+HOST, PORT = "127.0.0.1", 8000
+
 
 def main(argv: Sequence[str]) -> None:
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if not options.http and (options.host, options.port, options.allow_host) != (HOST, PORT, []):
+        parser.error("--host, --port and --allow-host say where HTTP is served; give --http too")
     if options.log_json:
         os.environ[FORMAT] = "json"  # for the workers too
     given = {"pool": options.pool, "ray_address": options.ray_address}
@@ -39,8 +44,8 @@ def main(argv: Sequence[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="steadface serve", description="Serve MCP on standard input and output.")
     parser.add_argument("--http", action="store_true", help="serve streamable HTTP instead")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; others need STEADFACE_TOKEN")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes any free one")
+    parser.add_argument("--host", default=HOST, help="address to listen on; others need STEADFACE_TOKEN")
+    parser.add_argument("--port", type=int, default=PORT, help="0 takes any free one")
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name by which callers know this machine"
     )

@@ -17,9 +17,10 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from agent.serving.access import Access
+from agent.serving.access import Access, access_of
 from agent.serving.http import reach_of
 from agent.serving.reach import Reach
+from agent.settings import load_settings
 from tools.errors import InputError
 
 pytestmark = pytest.mark.anyio
@@ -34,10 +35,24 @@ def test_nobody_listens_to_the_network_without_a_token(host: str) -> None:
     assert reach_of(host, Access(TOKEN)) is Reach.NETWORK
 
 
+def test_a_token_that_is_soon_guessed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEADFACE_TOKEN", "letmein")
+    with pytest.raises(InputError, match="shorter than 16 characters") as told:
+        access_of(load_settings())
+    assert "letmein" not in str(told.value)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
 def test_this_machine_needs_no_token_and_counts_as_the_network_with_one(host: str) -> None:
     assert reach_of(host, Access()) is Reach.LOOPBACK
     assert reach_of(host, Access(TOKEN)) is Reach.NETWORK
+
+
+def test_a_port_without_http_is_refused_where_a_server_on_stdio_would_wait_for_ever() -> None:
+    command = [sys.executable, "-m", "server", "serve", "--port", "8001"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "give --http too" in done.stderr
 
 
 def test_an_open_bind_is_refused_in_one_sentence_with_exit_code_2() -> None:
