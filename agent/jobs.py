@@ -55,7 +55,7 @@ from agent.telemetry import job_span
 from agent.usage import usage_by_stage
 from agent.views import JobView, view_of
 from tools.artifacts import named_in, writing_to
-from tools.errors import BackendError, Cancelled, InputError, SteadfaceError
+from tools.errors import BackendError, Cancelled, InputError, SteadfaceError, Unavailable
 from tools.logs import logged_as, request_id
 from tools.pools import Closed, Pool
 
@@ -365,10 +365,13 @@ class JobEngine:
 
     def _drop_leftovers(self) -> None:
         """Delete what ended jobs left: a cancelled call may have written after its job was tidied up."""
-        for job_id in self.artifacts.jobs():
-            row = self.store.get(job_id)
-            if row is None or row.ended:
-                self.artifacts.drop_job(job_id)
+        try:
+            for job_id in self.artifacts.jobs():
+                row = self.store.get(job_id)
+                if row is None or row.ended:
+                    self.artifacts.drop_job(job_id)
+        except Unavailable as error:  # jobs say so themselves
+            log.warning("what ended jobs left stays for now: %s", error)
 
 
 class _Run:
@@ -403,7 +406,8 @@ class _Run:
             listener.join()
         self.engine.store.write(self.row, **ended)  # first: what a killed process left is dropped by the next one
         if ended["status"] != "queued":
-            self.engine.artifacts.drop_job(self.row.id)
+            with suppress(Unavailable):  # the next start drops it
+                self.engine.artifacts.drop_job(self.row.id)
 
     def _outcome(self) -> dict[str, Any]:
         try:
