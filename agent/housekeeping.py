@@ -20,7 +20,9 @@ from filelock import FileLock, Timeout
 
 from agent.checkpoints import Checkpoints, checkpoints_in
 from agent.consents import ConsentBook
+from agent.database import Database
 from agent.requests import JobRequest
+from agent.settings import Settings
 from agent.store import JobRow, JobStore
 from tools.artifacts import Artifacts, Kept, writing_to
 from tools.errors import InputError
@@ -76,8 +78,8 @@ class _Ended:
 class Housekeeping:
     """Holds a home to its limits, where there are some, as often as somebody asks: once an hour at the most."""
 
-    def __init__(self, home: Path, limits: Limits) -> None:
-        self._home = home
+    def __init__(self, settings: Settings, limits: Limits) -> None:
+        self._settings = settings
         self._limits = limits
         self._due = time.monotonic()
 
@@ -87,7 +89,7 @@ class Housekeeping:
             return
         self._due = time.monotonic() + _GRACE
         try:
-            clear(self._home, self._limits)
+            clear(self._settings, self._limits)
         except Exception:
             log.exception("clearing away failed, and is tried again in an hour")
 
@@ -122,13 +124,13 @@ class _Shelf:
         return [file for name in self._files.keys() - self._needed for file in self._files[name]]
 
 
-def clearance(home: Path, limits: Limits) -> Clearance:
+def clearance(settings: Settings, limits: Limits) -> Clearance:
     """What can go now; deletes nothing."""
     now = time.time()
-    artifacts = Artifacts(home)
+    artifacts, database = settings.open_artifacts(), settings.database
     shelf = _Shelf(artifacts.kept(), now - _GRACE)
-    with closing(JobStore(home / "jobs.sqlite")) as store, checkpoints_in(home) as checkpoints:
-        shelf.need(_needed_by_people(home))
+    with closing(JobStore(database.jobs)) as store, checkpoints_in(database.checkpoints) as checkpoints:
+        shelf.need(_needed_by_people(settings.home, database))
         unfinished: set[str] = set()
         ended: list[_Ended] = []
         for row in store.all():
@@ -157,13 +159,13 @@ def clearance(home: Path, limits: Limits) -> Clearance:
     )
 
 
-def clear(home: Path, limits: Limits) -> Clearance:
+def clear(settings: Settings, limits: Limits) -> Clearance:
     """Delete what can go, and tell it. Raises ``InputError`` where another process is about it."""
-    with writing_to(home):
+    with writing_to(settings.home):
         try:
-            with FileLock(home / "gc.lock", timeout=0):
-                found = clearance(home, limits)
-                _delete(home, found)
+            with FileLock(settings.home / "gc.lock", timeout=0):
+                found = clearance(settings, limits)
+                _delete(settings, found)
                 return found
         except Timeout:
             raise InputError("Another process is clearing away already; wait until it is done.") from None
@@ -199,17 +201,17 @@ def _needs(row: JobRow, artifacts: Artifacts, checkpoints: Checkpoints) -> set[s
     return set(_HASH.findall(" ".join(told)))
 
 
-def _needed_by_people(home: Path) -> set[str]:
+def _needed_by_people(home: Path, database: Database) -> set[str]:
     """The photos and cut-outs of named people, and the photos whose consent stands for any video."""
     named = [person.read_text() for person in (home / "identities").rglob("person.json")]
-    with closing(ConsentBook(home)) as book:
+    with closing(ConsentBook(database)) as book:
         photos = book.photos_for_any_video()
     return photos.union(_HASH.findall(" ".join(named)))
 
 
-def _delete(home: Path, found: Clearance) -> None:
-    artifacts = Artifacts(home)
-    with checkpoints_in(home) as checkpoints:
+def _delete(settings: Settings, found: Clearance) -> None:
+    artifacts = settings.open_artifacts()
+    with checkpoints_in(settings.database.checkpoints) as checkpoints:
         for job_id in found.closed:
             checkpoints.forget(job_id)
     for file in found.files:

@@ -1,7 +1,7 @@
 """The job engine: submit, wait, cancel, list; and the one runner that drives the device.
 
 Any number of processes may hold an engine on one ``home``. The one that holds the device lock runs the queue; the
-others submit, wait and cancel through the store.
+others submit, wait and cancel through the store. Homes that share a database share its queue, and each runs jobs of it.
 """
 
 from __future__ import annotations
@@ -10,30 +10,29 @@ import json
 import logging
 import secrets
 import socket
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from copy import copy
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
-from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import StateSnapshot
 from sqlalchemy.exc import OperationalError
 
 from agent import telemetry
 from agent.animating import animate
 from agent.candidates import candidate_views
+from agent.checkpoints import reader_of, saver_at
 from agent.consents import ConsentBook
 from agent.context import Context
+from agent.database import DatabaseAway
 from agent.doctor import readiness
 from agent.errors import Busy, GateError, LeaseLost, UnknownJob
 from agent.graph import RECURSION_LIMIT, build_graph
@@ -78,15 +77,14 @@ class JobEngine:
         with writing_to(home):
             home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.artifacts = settings.open_artifacts()
-        self.store = JobStore(home / "jobs.sqlite")
-        self.consents = ConsentBook(home)
+        self.store = JobStore(settings.database.jobs)
+        self.consents = ConsentBook(settings.database)
         self._pool = pool or open_pool(settings)
-        self._housekeeping = Housekeeping(home, Limits(settings.keep_days, settings.keep_gb))
+        self._housekeeping = Housekeeping(settings, Limits(settings.keep_days, settings.keep_gb))
         self._device = FileLock(home / "device.lock", thread_local=False)  # every thread may ask whether it is held
         self._stopping = threading.Event()
         self._calls_end = 0.0
         self._changed = threading.Condition()
-        self._submitting = threading.Lock()
         self._looking = threading.Lock()
         self._phase: int | None = None
         self._runner = threading.Thread(target=self._run_queue, name="runner", daemon=True)
@@ -109,9 +107,8 @@ class JobEngine:
 
         ``in_phases``: it lets others run between its phases, as ``agent.phases`` has them.
         """
-        with self._submitting:
-            made = self.store.unfinished_of(client or self.client, call)
-            return (made, True) if made else (self._submitted(request, recipe, client, call, in_phases), False)
+        made = self.store.unfinished_of(client or self.client, call)
+        return (made, True) if made else self._submitted(request, recipe, client, call, in_phases=in_phases)
 
     def seen_by(self, client: str | None) -> JobEngine:
         """This engine as a client sees it: the jobs of others are not there, and new ones are the client's.
@@ -129,16 +126,12 @@ class JobEngine:
 
         ``client`` is whose it shall be, where that is not who asks.
         """
-        return self._submitted(request, recipe, client)
+        return self._submitted(request, recipe, client, None)[0]
 
     def _submitted(
-        self,
-        request: JobRequest,
-        recipe: Recipe,
-        client: str | None,
-        call: str | None = None,
-        in_phases: bool = False,
-    ) -> str:
+        self, request: JobRequest, recipe: Recipe, client: str | None, call: str | None, *, in_phases: bool = False
+    ) -> tuple[str, bool]:
+        """The id of the job, and whether the same call had made it meanwhile."""
         client = client or self.client
         if request.stop_after == "first_frame" and recipe.first_frame is None:
             raise InputError(
@@ -147,9 +140,9 @@ class JobEngine:
         self._expect_room(client)
         renew(self.artifacts, request)
         request = self.consents.admit(request, client)
-        job_id = secrets.token_urlsafe(12)
-        self.store.add(
-            job_id,
+        new = secrets.token_urlsafe(12)
+        job_id = self.store.add(
+            new,
             request.model_dump(mode="json"),
             recipe.model_dump(mode="json"),
             client=client,
@@ -159,7 +152,7 @@ class JobEngine:
             phase=0 if in_phases else None,
         )
         self._announce()
-        return job_id
+        return job_id, job_id != new
 
     def _expect_room(self, client: str | None) -> None:
         """Raise ``Busy`` where the queue is full, or a client other than the owner has more than its share of it."""
@@ -234,16 +227,10 @@ class JobEngine:
 
     def state_of(self, job_id: str) -> State:
         """What a job has found out so far; empty where it has not begun."""
-        file = f"file:{quote(str(self.settings.home / 'checkpoints.sqlite'))}?mode=ro"
-        try:
-            with closing(sqlite3.connect(file, uri=True, check_same_thread=False, timeout=30)) as checkpoints:
-                saver = SqliteSaver(checkpoints)
-                saver.is_setup = True  # by who runs the queue; setting it up here as well would lock that one out
-                return cast(State, build_graph(saver).get_state({"configurable": {"thread_id": job_id}}).values)
-        except sqlite3.OperationalError as error:
-            if "unable to open" in str(error) or "no such table" in str(error):
-                return State()  # no job has begun yet
-            raise
+        with reader_of(self.settings.database.checkpoints) as saver:
+            if saver is None:
+                return State()
+            return cast(State, build_graph(saver).get_state({"configurable": {"thread_id": job_id}}).values)
 
     @property
     def queue(self) -> JobQueue:
@@ -300,6 +287,9 @@ class JobEngine:
                     self._drive()
             except Timeout:
                 continue
+            except DatabaseAway as error:
+                log.warning("the runner waits: %s", error)
+                self._stopping.wait(1)
             except Exception:
                 log.exception("the runner failed and goes on")
                 self._stopping.wait(1)
@@ -308,18 +298,12 @@ class JobEngine:
         owner = f"{socket.gethostname()}:{self.settings.home}"  # one process of these at a time has the device
         self.store.requeue_orphans(owner)
         self._drop_leftovers()
-        checkpoints = sqlite3.connect(self.settings.home / "checkpoints.sqlite", check_same_thread=False)
-        checkpoints.execute("PRAGMA synchronous=NORMAL")
-        try:
-            saver = SqliteSaver(checkpoints)
-            saver.setup()
+        with saver_at(self.settings.database.checkpoints) as saver:
             graph = build_graph(saver)
             with self._others_beside(owner, graph) as failed:
                 while not self._stopping.is_set() and not failed.is_set():
                     self._housekeeping.when_due()
                     self._run_next(owner, graph)
-        finally:
-            checkpoints.close()
 
     @contextmanager
     def _others_beside(self, owner: str, graph: Any) -> Iterator[threading.Event]:  # noqa: ANN401 - langgraph's graph
@@ -426,10 +410,10 @@ class _Run:
             return self._end("failed", error=self._told(error, {"best_first_frame": error.best}))
         except InputError as error:
             return self._end("failed", error=self._told(error, error.attachments))
+        except (LeaseLost, DatabaseAway):
+            raise
         except SteadfaceError as error:
             return self._end("failed", error=self._told(error, {}))
-        except LeaseLost:
-            raise
         except Exception as error:
             log.exception("job %s failed", self.row.id)
             return self._end("failed", error=self._told(self._plainly(error), {}))
@@ -525,7 +509,8 @@ class _Run:
             "detail": message,
             "candidates": self.candidates,
         }
-        self.engine.store.write(self.row, progress=progress)
+        with suppress(DatabaseAway):  # the call goes on; what comes of it is written once the database is back
+            self.engine.store.write(self.row, progress=progress)
         self.engine._announce()
 
     def _listen(self) -> None:
@@ -536,7 +521,7 @@ class _Run:
                 self.cancelled.set()
             elif time.monotonic() >= renewal:
                 renewal = time.monotonic() + _RENEWAL
-                with suppress(LeaseLost, OperationalError):  # the next look tells; or the disk is full, for now
+                with suppress(LeaseLost, OperationalError, DatabaseAway):  # the next look tells, or it is so for now
                     self.engine.store.renew(self.row)
 
     def _out_of_time(self) -> bool:
@@ -547,6 +532,8 @@ class _Run:
             return self.engine.store.held(self.row).cancel_asked
         except LeaseLost:
             return True
+        except DatabaseAway:
+            return False
 
     def _end(self, status: str, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - columns
         return {"status": status, "finished": time.time(), "usage": usage_by_stage(self.timings), **values}

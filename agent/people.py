@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
@@ -41,6 +40,7 @@ def save_person(
     recipe: Recipe,
     artifacts: Artifacts,
     ask: Callable[[str], Caller],
+    consents: ConsentBook,
 ) -> Identity:
     """Look at the photos and keep the person; to one who is known, the photos are added.
 
@@ -60,7 +60,7 @@ def save_person(
         seen = _look([*known, *(photo for photo in photos.values() if photo not in known)], face, recipe, ask(purpose))
     finally:
         artifacts.drop_job(purpose)
-    records = _recorded(identities, name, before, consent, [photo.image for photo in seen.photos])
+    records = _recorded(consents, identities.client, name, before, consent, [photo.image for photo in seen.photos])
     identity = Identity(
         name=name,
         photos=[
@@ -77,7 +77,7 @@ def save_person(
 
 
 def forget_person(
-    identities: Identities, name: str, revoke: bool, artifacts: Artifacts, store: JobStore
+    identities: Identities, name: str, revoke: bool, artifacts: Artifacts, store: JobStore, consents: ConsentBook
 ) -> tuple[Identity, list[JobRow]]:
     """Delete a person; what comes back is who it was, and the jobs that were made of their photos.
 
@@ -87,9 +87,8 @@ def forget_person(
     """
     identity = identities.forget(name)
     if revoke:
-        with closing(ConsentBook(identities.home)) as book:
-            for photo in identity.photos:
-                book.revoke(photo.consent)
+        for photo in identity.photos:
+            consents.revoke(photo.consent)
     jobs = {row.id: row for photo in identity.photos for row in store.using(photo.image)}
     for photo in identity.photos:
         if not store.using(photo.image):
@@ -103,16 +102,20 @@ def forget_person(
 
 
 def _recorded(
-    identities: Identities, name: str, before: Identity | None, consent: Consent | None, photos: list[ArtifactId]
+    book: ConsentBook,
+    client: str | None,
+    name: str,
+    before: Identity | None,
+    consent: Consent | None,
+    photos: list[ArtifactId],
 ) -> dict[ArtifactId, ConsentRecord]:
     """The consent record of each photo: new ones for new photos, and for all of them where consent was stated now."""
     kept = {photo.image: photo.consent for photo in before.photos} if before and consent is None else {}
     stated = consent or (before.consent if before else None)
     assert stated is not None
-    with closing(ConsentBook(identities.home)) as book:
-        new = [photo for photo in photos if photo not in kept]
-        made = book.keep_for_person(name, stated, photos, new, identities.client)
-        return {photo: made[photo] if photo in made else book.get(kept[photo]) for photo in photos}
+    new = [photo for photo in photos if photo not in kept]
+    made = book.keep_for_person(name, stated, photos, new, client)
+    return {photo: made[photo] if photo in made else book.get(kept[photo]) for photo in photos}
 
 
 def _look(photos: list[Photo], face: int | None, recipe: Recipe, call: Caller) -> _Seen:

@@ -110,8 +110,8 @@ def few_enough(photos: Sequence[object]) -> None:
 
 
 def checked_prompt(prompt: str) -> str:
-    """The prompt with its white space tidied; raises ``InputError`` where it is empty or too long."""
-    tidy = re.sub(r"\s+", " ", prompt).strip()
+    """The prompt without needless white space and what is no text; ``InputError`` where it is empty or too long."""
+    tidy = re.sub(r"[\s\x00-\x1f\x7f\ud800-\udfff]+", " ", prompt).strip()
     if not tidy:
         raise InputError("The prompt is empty; say in a sentence what the person does and where.")
     if len(tidy) > LONGEST_PROMPT:

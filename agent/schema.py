@@ -1,60 +1,38 @@
-"""The schema of a SQLite file that several processes share: numbered steps, so that an older file is brought up."""
+"""The schema of a database that several processes share: numbered steps, so that an older one is brought up."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Sequence
-from errno import ENOSPC, EROFS
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy import Engine
 
-from tools.artifacts import writing_to
-from tools.errors import InputError
+from agent.database import Place
 
 
-def open_database(path: Path, steps: Sequence[str]) -> Engine:
-    """The file, made where it is missing, with every one of ``steps`` taken; their count is its ``user_version``.
+@dataclass(frozen=True)
+class Each:
+    """A step that SQLite and PostgreSQL write differently."""
 
-    A step is one SQL statement, and one that was released never changes. Raises ``InputError`` for a file that a newer
-    version wrote; so does whatever is done later, where the disk is full or the file may not be written to.
+    sqlite: str
+    postgresql: str
+
+
+Step = str | Each
+"""One SQL statement; one that was released never changes."""
+
+
+def open_database(place: Place, name: str, steps: Sequence[Step]) -> Engine:
+    """The database, with every one of ``steps`` taken. SQLite's file is made where it is missing.
+
+    How many were taken is kept in it: in SQLite of the file, in PostgreSQL under ``name``. Raises ``InputError`` for
+    what a newer version wrote.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-    event.listen(engine, "connect", _shared_file)
-    event.listen(engine, "handle_error", _told_plainly(path.parent))
-    _bring_up(engine, path, steps)
-    return engine
+    if isinstance(place, Path):
+        from agent.sqlite_file import open_file
 
+        return open_file(place, [step if isinstance(step, str) else step.sqlite for step in steps])
+    from agent.postgres import open_server
 
-def _bring_up(engine: Engine, path: Path, steps: Sequence[str]) -> None:
-    with engine.begin() as db:
-        if db.exec_driver_sql("PRAGMA user_version").scalar_one() == len(steps):
-            return
-        db.exec_driver_sql("BEGIN IMMEDIATE")  # one process at a time; the others find the steps taken
-        version = int(db.exec_driver_sql("PRAGMA user_version").scalar_one())
-        if version > len(steps):
-            raise InputError(f"{path} was written by a newer version of Steadface; use that one, or another home.")
-        for step in steps[version:]:
-            db.exec_driver_sql(step)
-        db.exec_driver_sql(f"PRAGMA user_version = {len(steps)}")
-
-
-def _told_plainly(folder: Path) -> Callable[[ExceptionContext], None]:
-    """What a person can mend, as a sentence in the place of the driver's error."""
-
-    def tell(context: ExceptionContext) -> None:
-        code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF  # without what extends it
-        number = {sqlite3.SQLITE_FULL: ENOSPC, sqlite3.SQLITE_READONLY: EROFS, sqlite3.SQLITE_CANTOPEN: EROFS}.get(code)
-        if number is not None:
-            with writing_to(folder):
-                raise OSError(number, str(context.original_exception))
-
-    return tell
-
-
-def _shared_file(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a DBAPI connection
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
+    return open_server(place, name, [step if isinstance(step, str) else step.postgresql for step in steps])

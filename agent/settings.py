@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from agent.database import Database, checked_url
 from agent.planner.options import PlannerOptions
 from tools.actors import Actors
 from tools.artifacts import Artifacts, expect_shelf
@@ -136,6 +137,11 @@ class Settings(Recipe, BaseSettings):
         default_factory=home_folder,
         description="All state: jobs, artifacts, checkpoints, logs, and what is known of models.",
     )
+    database_url: SecretStr | None = Field(
+        None,
+        description="Where jobs, checkpoints and consent records are kept: postgresql://user:password@host:5432/name, "
+        "which several servers may share, or sqlite:///path of a file; files in home when unset.",
+    )
     artifacts_url: str | None = Field(
         None,
         description="Where photos, frames, clips and receipts of jobs are kept: s3://bucket/prefix, gs:// or az://, "
@@ -219,6 +225,13 @@ class Settings(Recipe, BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, EnvironmentSource(settings_cls), PresetSource(settings_cls)
 
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            checked_url(value.get_secret_value())
+        return value
+
     @field_validator("artifacts_url")
     @classmethod
     def _artifacts_url(cls, value: str | None) -> str | None:
@@ -242,6 +255,10 @@ class Settings(Recipe, BaseSettings):
             object.__setattr__(self, name, _absolute_path(getattr(self, name)))
         object.__setattr__(self, "roots", [_absolute_path(root) for root in self.roots])
         return self
+
+    @property
+    def database(self) -> Database:
+        return Database.of(self.home, self.database_url)
 
     def open_artifacts(self) -> Artifacts:
         return Artifacts(self.home, self.artifacts_url)

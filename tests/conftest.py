@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 if TYPE_CHECKING:
+    from postgres_server import PostgresServer
     from s3_server import Bucket, S3Server
+
+    from agent.database import Place
 
 INSTANT = Path(__file__).parent / "instant"
 
@@ -78,6 +81,29 @@ def instant(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Modu
     memory.mkdir()
     monkeypatch.setenv("INSTANT_MEMORY", str(memory))
     return sys.modules.get("instant") or importlib.import_module("instant")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A server for all tests; each takes a ``new_database`` of it."""
+    from postgres_server import PostgresServer, programs
+
+    installed = programs()
+    if installed is None:
+        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
+    server = PostgresServer(installed)
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return tmp_path / "jobs.sqlite"
+    from pydantic import SecretStr
+
+    return SecretStr(request.getfixturevalue("postgres").new_database())
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ class LocalRows:
         self._beside = beside
         self._home = settings.home
         self._artifacts = settings.open_artifacts()
+        self._database = settings.database
         self._ledger = ledger
 
     def check(self, row: Row) -> str:
@@ -51,7 +52,7 @@ class LocalRows:
             return saved
         from agent.consents import known_consent
 
-        return known_consent(self._home, self._hash(row.references[0])).consent
+        return known_consent(self._database, self._hash(row.references[0])).consent
 
     def _hash(self, reference: str) -> str:
         """Of the photo as it is stored; that of a person's first photo."""

@@ -167,10 +167,10 @@ class OwnBatch:
     def _by_history(self) -> float | None:
         from agent.store import JobStore
 
-        file = self.settings.home / "jobs.sqlite"
-        if not file.exists():
+        database = self.settings.database
+        if not database.begun:
             return None
-        with closing(JobStore(file)) as store:
+        with closing(JobStore(database.jobs)) as store:
             total = 0.0
             for preset, rows in self._ledger.to_do_by_preset().items():
                 typical = store.typical_seconds(preset)

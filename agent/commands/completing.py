@@ -60,14 +60,14 @@ def jobs(incomplete: str) -> Offered:
     """The newest, each with its prompt."""
     from agent.settings import load_settings
 
-    file = load_settings().home / "jobs.sqlite"
-    if not file.exists():
+    database = load_settings().database
+    if not database.begun:
         return []
     from contextlib import closing
 
     from agent.store import JobStore
 
-    with closing(JobStore(file)) as store:
+    with closing(JobStore(database.jobs)) as store:
         rows = store.list(MOST_JOBS)
     return [(row.id, row.request["prompt"][:60]) for row in rows if row.id.startswith(incomplete)]
 

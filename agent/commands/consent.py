@@ -53,7 +53,7 @@ def _remembered_or_asked(settings: Settings, reference: str, remember: bool) -> 
     from tools.errors import InputError
 
     photo = read_photo(Path(reference).expanduser().absolute())
-    known = known_consent(settings.home, sha256(photo).hexdigest())
+    known = known_consent(settings.database, sha256(photo).hexdigest())
     if known.consent or settings.consent:
         return known.consent
     if sys.stdin.isatty():
@@ -179,7 +179,7 @@ def _book() -> Iterator[ConsentBook]:
     from agent.consents import ConsentBook
     from agent.settings import load_settings
 
-    with closing(ConsentBook(load_settings().home)) as book:
+    with closing(ConsentBook(load_settings().database)) as book:
         yield book
 
 

@@ -36,13 +36,13 @@ def gc(
         from agent.settings import load_settings
 
         settings = load_settings(keep_days=older_than, keep_gb=keep_gb)
-        if not (settings.home / "jobs.sqlite").exists():
+        if not settings.database.begun:
             print("There is nothing to free: no job was made here yet.")  # noqa: T201 - the result
             return
         from agent.housekeeping import Limits, clear, clearance
 
         limits = Limits(settings.keep_days, settings.keep_gb)
-        found = clearance(settings.home, limits) if dry_run else clear(settings.home, limits)
+        found = clearance(settings, limits) if dry_run else clear(settings, limits)
         print(_told(found, dry_run))  # noqa: T201 - the result
         if found.over:
             say(
@@ -69,7 +69,7 @@ def _pin(job_id: str, pinned: bool) -> None:
         from agent.settings import load_settings
         from agent.store import JobStore
 
-        with closing(JobStore(load_settings().home / "jobs.sqlite")) as store:
+        with closing(JobStore(load_settings().database.jobs)) as store:
             if store.get(job_id) is None:
                 raise UnknownJob(job_id)
             store.pin(job_id, pinned)

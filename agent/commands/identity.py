@@ -40,8 +40,10 @@ def add_identity(
 ) -> None:
     """Keep a person's photos and consent under a name, once every photo was seen to show them."""
     with told_plainly():
+        from contextlib import closing
         from functools import partial
 
+        from agent.consents import ConsentBook
         from agent.identities import Identities
         from agent.jobless import caller
         from agent.people import save_person
@@ -63,7 +65,8 @@ def add_identity(
         try:
             with step_bar() as observe:
                 ask = partial(caller, pool, observe=observe)
-                saved = save_person(people, name, given, face, basis, settings.recipe(), artifacts, ask)
+                with closing(ConsentBook(settings.database)) as consents:
+                    saved = save_person(people, name, given, face, basis, settings.recipe(), artifacts, ask, consents)
         except InputError as error:
             numbered = error.attachments.get("numbered_faces")
             raise (
@@ -107,6 +110,9 @@ def forget_identity(
 ) -> None:
     """Delete a person's photos and all that was measured of them; videos that were made stay, and are named."""
     with told_plainly():
+        from contextlib import closing
+
+        from agent.consents import ConsentBook
         from agent.identities import Identities
         from agent.people import forget_person
         from agent.settings import load_settings
@@ -115,11 +121,9 @@ def forget_identity(
         settings = load_settings()
         people = Identities(settings.home)
         people.get(name)
-        store = JobStore(settings.home / "jobs.sqlite")
-        try:
-            forgotten, jobs = forget_person(people, name, revoke, settings.open_artifacts(), store)
-        finally:
-            store.close()
+        artifacts, database = settings.open_artifacts(), settings.database
+        with closing(JobStore(database.jobs)) as store, closing(ConsentBook(database)) as consents:
+            forgotten, jobs = forget_person(people, name, revoke, artifacts, store, consents)
         withdrawn = ", and the consent withdrawn" if revoke else ""
         print(f"@{forgotten.name} is forgotten{withdrawn}.")  # noqa: T201 - the result
         if jobs:

@@ -68,7 +68,7 @@ def _told_at_the_end() -> Iterator[JobQueue]:
         from agent.settings import load_settings
         from agent.store import JobStore
 
-        with closing(JobStore(load_settings().home / "jobs.sqlite")) as store:
+        with closing(JobStore(load_settings().database.jobs)) as store:
             jobs = JobQueue(store)
             yield jobs
             print(*jobs.show().lines, sep="\n")  # noqa: T201 - the result

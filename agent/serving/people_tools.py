@@ -121,9 +121,11 @@ class PeopleTools:
         known = people.find(name) is not None
         consent = None if known and basis is None else checked_consent(basis, settings.consent, "asserted by client")
         photos = photos_given(references, settings, self._reach, self._engine)
-        engine = self._engine.get()
+        engine, recipe = self._engine.get(), settings.recipe()
         try:
-            saved = save_person(people, name, photos, face, consent, settings.recipe(), engine.artifacts, engine.ask)
+            saved = save_person(
+                people, name, photos, face, consent, recipe, engine.artifacts, engine.ask, engine.consents
+            )
         except InputError as error:
             numbered = error.attachments.get("numbered_faces")
             if numbered is None:
@@ -147,7 +149,7 @@ class PeopleTools:
         from agent.people import forget_person
 
         engine = self._engine.get()
-        identity, rows = forget_person(self._people(), name, revoke, engine.artifacts, engine.store)
+        identity, rows = forget_person(self._people(), name, revoke, engine.artifacts, engine.store, engine.consents)
         jobs = [
             Leftover(job_id=row.id, status=row.status, folder=self._shown((row.result or {}).get("folder")))
             for row in rows

@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from agent.consents import ConsentBook, Known, known_consent
+from agent.database import Database
 from agent.intent import prepare
 from agent.jobs import JobEngine
 from agent.requests import Consent, JobRequest, Photo
@@ -25,7 +26,7 @@ LATER = time.time() + 3600
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[ConsentBook]:
-    book = ConsentBook(tmp_path)
+    book = ConsentBook(Database.of(tmp_path))
     yield book
     book.close()
 
@@ -95,11 +96,11 @@ def test_what_one_client_remembered_is_nobody_elses(book: ConsentBook) -> None:
 
 def test_an_ended_consent_counts_as_missing_and_says_so(book: ConsentBook, tmp_path: Path) -> None:
     record = remember(book, expires=LATER)
-    assert known_consent(tmp_path, PHOTO).consent is not None
+    assert known_consent(Database.of(tmp_path), PHOTO).consent is not None
     followed = book.admit(asked(RENEWED.model_copy(update={"basis": "written"})), None)
     book.expire(record, time.time() - 1)
     assert book.standing(PHOTO) is None
-    known = known_consent(tmp_path, PHOTO)
+    known = known_consent(Database.of(tmp_path), PHOTO)
     assert known.consent is None
     assert re.match(r"The consent for Ada ended on .*; ask the person again", known.note or "")
     with pytest.raises(InputError, match="ended"):
@@ -147,13 +148,13 @@ def test_a_withdrawn_photo_blocks_jobs_that_use_it_beside_another(book: ConsentB
 
 
 def test_looking_for_what_was_remembered_leaves_nothing_behind(tmp_path: Path) -> None:
-    assert known_consent(tmp_path / "home", PHOTO) == Known(None, None)
+    assert known_consent(Database.of(tmp_path / "home"), PHOTO) == Known(None, None)
     assert not (tmp_path / "home").exists()
 
 
 def test_two_processes_share_the_book(book: ConsentBook, tmp_path: Path) -> None:
     record = remember(book)
-    another = ConsentBook(tmp_path)
+    another = ConsentBook(Database.of(tmp_path))
     another.revoke(record)
     another.close()
     assert book.get(record).revoked

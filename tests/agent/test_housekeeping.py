@@ -17,7 +17,7 @@ from agent.housekeeping import Clearance, Housekeeping, Limits, clear, clearance
 from agent.intent import prepare
 from agent.jobs import JobEngine
 from agent.requests import JobRequest
-from agent.settings import load_settings
+from agent.settings import Settings, load_settings
 from agent.views import JobView
 from tools import media
 from tools.artifacts import Artifacts
@@ -66,7 +66,7 @@ class Home:
                 os.utime(file, (then, then))
 
     def clear(self, days: float | None = None, gigabytes: float | None = None) -> Clearance:
-        return clear(self.path, Limits(days, gigabytes))
+        return clear(self.engine.settings, Limits(days, gigabytes))
 
     def photo_of(self, view: JobView) -> str:
         return str(self.engine.row(view.job_id).request["photo"])
@@ -156,7 +156,7 @@ def test_a_follow_up_outlives_the_job_that_it_was_made_from(house: Home) -> None
 
 def test_the_photo_of_a_consent_for_any_video_stays_until_it_is_withdrawn(house: Home) -> None:
     job = house.make("remembered", days=90)
-    with closing(ConsentBook(house.path)) as book:
+    with closing(ConsentBook(house.engine.settings.database)) as book:
         record = book.record(
             subject="Ada",
             basis="self",
@@ -182,8 +182,8 @@ def test_a_job_that_is_queued_while_others_are_let_go_keeps_what_it_is_made_from
 ) -> None:
     old = house.make("old", days=90)
 
-    def found_before_the_job_was_queued(home: Path, limits: Limits) -> Clearance:
-        found = clearance(home, limits)
+    def found_before_the_job_was_queued(settings: Settings, limits: Limits) -> Clearance:
+        found = clearance(settings, limits)
         request = JobRequest.model_validate(house.engine.row(old.job_id).request)
         house.engine.submit(request, house.engine.settings.recipe())
         return found
@@ -198,11 +198,11 @@ def test_a_dry_run_tells_the_same_and_deletes_nothing(house: Home) -> None:
     house.engine.artifacts.put(b"shown once", "jpg")
     house.age("", 1)
     before = sorted(house.path.rglob("*"))
-    told = clearance(house.path, Limits(days=30))
+    told = clearance(house.engine.settings, Limits(days=30))
     assert sorted(house.path.rglob("*")) == before
     assert told.freed > 0
     assert house.clear(days=30) == told
-    assert clearance(house.path, Limits(days=30)).freed == 0
+    assert clearance(house.engine.settings, Limits(days=30)).freed == 0
 
 
 def test_what_an_ended_job_left_goes_once_it_is_at_rest(house: Home) -> None:
@@ -220,12 +220,12 @@ def test_what_an_ended_job_left_goes_once_it_is_at_rest(house: Home) -> None:
 
 def test_a_home_with_limits_is_held_to_them_without_being_asked(house: Home) -> None:
     old = house.make("old", days=31)
-    Housekeeping(house.path, Limits(days=30)).when_due()
+    Housekeeping(house.engine.settings, Limits(days=30)).when_due()
     assert not house.kept(old)
 
 
 def test_a_home_without_limits_is_left_alone(house: Home) -> None:
     stray = Artifacts(house.path).put(b"shown once", "jpg")
     house.age("", 2)
-    Housekeeping(house.path, Limits()).when_due()
+    Housekeeping(house.engine.settings, Limits()).when_due()
     assert house.engine.artifacts.exists(stray)

@@ -13,6 +13,7 @@ import pytest
 
 from agent import identities
 from agent.consents import ConsentBook
+from agent.database import Database
 from agent.identities import Identities, Identity, checked_name, name_in
 from agent.jobless import caller
 from agent.people import forget_person, save_person
@@ -43,13 +44,20 @@ def pool(people: Identities, home: Path):
 
 
 @pytest.fixture
-def save(people: Identities, pool: LocalPool, home: Path) -> Save:
+def consents(home: Path):
+    book = ConsentBook(Database.of(home))
+    yield book
+    book.close()
+
+
+@pytest.fixture
+def save(people: Identities, pool: LocalPool, home: Path, consents: ConsentBook) -> Save:
     """Save a person from pictures of the instant backends, or from photos by their path."""
 
     def run(name: str, photos: Sequence[tuple[bytes, str]], face: int | None = None, consent: Consent | None = CONSENT):
         recipe, artifacts = load_settings().recipe(), Artifacts(home)
         given = [Photo(image=artifacts.put(png, "png"), name=told) for png, told in photos]
-        return save_person(people, name, given, face, consent, recipe, artifacts, partial(caller, pool))
+        return save_person(people, name, given, face, consent, recipe, artifacts, partial(caller, pool), consents)
 
     return run
 
@@ -159,12 +167,12 @@ def test_an_unknown_name_brings_the_nearest_ones(people, save, shot):
         people.photos_of("bob", Artifacts(people.home))
 
 
-def test_of_somebody_forgotten_nothing_is_left(people, save, shot, home):
+def test_of_somebody_forgotten_nothing_is_left(people, save, shot, home, consents):
     save("alice", [shot("one.png"), shot("two.png", shade=30)])
     (home / "loras").mkdir()
     (home / "loras" / "hers.safetensors").touch()
     store = JobStore(home / "jobs.sqlite")
-    identity, jobs = forget_person(people, "alice", False, Artifacts(home), store)
+    identity, jobs = forget_person(people, "alice", False, Artifacts(home), store, consents)
     store.close()
     assert (identity.name, jobs, people.names()) == ("alice", [], [])
     assert not [file for file in files_under(home) if file.endswith((".png", ".json", ".safetensors"))]
@@ -172,22 +180,20 @@ def test_of_somebody_forgotten_nothing_is_left(people, save, shot, home):
         people.forget("alice")
 
 
-def test_forgetting_leaves_the_jobs_their_photos_and_tells_which_they_are(people, save, shot, home):
+def test_forgetting_leaves_the_jobs_their_photos_and_tells_which_they_are(people, save, shot, home, consents):
     one, two = save("alice", [shot("one.png"), shot("two.png", shade=30)]).photos
     store, artifacts = JobStore(home / "jobs.sqlite"), Artifacts(home)
     store.add("made", {"photo": two.image}, {})
-    _, jobs = forget_person(people, "alice", False, artifacts, store)
+    _, jobs = forget_person(people, "alice", False, artifacts, store, consents)
     store.close()
     assert [job.id for job in jobs] == ["made"]
     assert (artifacts.exists(one.image), artifacts.exists(two.image)) == (False, True)
 
 
-def test_consent_is_on_record_for_each_photo_and_a_photo_added_later(people, save, shot, home):
+def test_consent_is_on_record_for_each_photo_and_a_photo_added_later(people, save, shot, consents):
     save("alice", [shot("one.png"), shot("two.png", shade=30)])
     saved = save("alice", [shot("three.png", shade=60)], consent=None)
-    book = ConsentBook(home)
-    records = [book.get(photo.consent) for photo in saved.photos]
-    book.close()
+    records = [consents.get(photo.consent) for photo in saved.photos]
     assert [(record.subject, record.reference) for record in records] == [
         ("alice", photo.image.removesuffix(".png")) for photo in saved.photos
     ]
@@ -195,17 +201,15 @@ def test_consent_is_on_record_for_each_photo_and_a_photo_added_later(people, sav
     assert saved.consent.record == records[0].id
 
 
-def test_where_consent_was_withdrawn_nobody_is_saved_until_the_owner_says_so_anew(people, save, shot, home):
+def test_where_consent_was_withdrawn_nobody_is_saved_until_the_owner_says_so_anew(people, save, shot, home, consents):
     save("alice", [shot("one.png")])
     store = JobStore(home / "jobs.sqlite")
-    forget_person(people, "alice", True, Artifacts(home), store)
+    forget_person(people, "alice", True, Artifacts(home), store, consents)
     store.close()
     with pytest.raises(InputError, match="The consent for alice was withdrawn"):
         save("bob", [shot("one.png")], consent=Consent(basis="written", source="asserted by client"))
     saved = save("alice", [shot("one.png")])
-    book = ConsentBook(home)
-    book.revoke(saved.photos[0].consent)
-    book.close()
+    consents.revoke(saved.photos[0].consent)
     with pytest.raises(InputError, match="was withdrawn"):
         save("alice", [shot("two.png", shade=30)], consent=None)
 

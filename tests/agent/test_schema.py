@@ -51,21 +51,21 @@ def test_a_file_is_brought_up_once(first_file):
 
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path):
     path = tmp_path / "some.sqlite"
-    open_database(path, ["CREATE TABLE one (x)", "CREATE TABLE two (x)"]).dispose()
+    open_database(path, "some", ["CREATE TABLE one (x)", "CREATE TABLE two (x)"]).dispose()
     with pytest.raises(InputError, match="written by a newer version"):
-        open_database(path, ["CREATE TABLE one (x)"])
+        open_database(path, "some", ["CREATE TABLE one (x)"])
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path):
     path = tmp_path / "some.sqlite"
-    open_database(path, ["CREATE TABLE one (x)"]).dispose()
+    open_database(path, "some", ["CREATE TABLE one (x)"]).dispose()
     with pytest.raises(Exception, match="syntax error"):
-        open_database(path, ["CREATE TABLE one (x)", "CREATE TABLE two (x)", "CREATE nonsense"])
-    open_database(path, ["CREATE TABLE one (x)", "CREATE TABLE two (x)"]).dispose()
+        open_database(path, "some", ["CREATE TABLE one (x)", "CREATE TABLE two (x)", "CREATE nonsense"])
+    open_database(path, "some", ["CREATE TABLE one (x)", "CREATE TABLE two (x)"]).dispose()
 
 
 def test_a_full_disk_is_said_in_a_sentence_and_what_was_written_before_stays(tmp_path):
-    engine = open_database(tmp_path / "full.sqlite", ["CREATE TABLE notes (text VARCHAR)"])
+    engine = open_database(tmp_path / "full.sqlite", "some", ["CREATE TABLE notes (text VARCHAR)"])
     add = text("INSERT INTO notes VALUES (:text)")
     with engine.begin() as db:
         db.execute(add, {"text": "before"})
@@ -82,7 +82,7 @@ def test_a_full_disk_is_said_in_a_sentence_and_what_was_written_before_stays(tmp
 
 
 def test_a_file_that_may_not_be_written_to_is_said_in_a_sentence(tmp_path):
-    engine = open_database(tmp_path / "read.sqlite", ["CREATE TABLE notes (text VARCHAR)"])
+    engine = open_database(tmp_path / "read.sqlite", "some", ["CREATE TABLE notes (text VARCHAR)"])
     event.listen(engine, "connect", lambda db, _: db.execute("PRAGMA query_only = true"))
     engine.dispose()
     with (
@@ -96,4 +96,4 @@ def test_a_file_that_may_not_be_written_to_is_said_in_a_sentence(tmp_path):
 def test_a_folder_in_which_no_file_can_be_opened_is_said_in_a_sentence(tmp_path):
     (tmp_path / "jobs.sqlite").mkdir()
     with pytest.raises(InputError, match=f"^Steadface may not write to {tmp_path}; make it writable"):
-        open_database(tmp_path / "jobs.sqlite", [])
+        open_database(tmp_path / "jobs.sqlite", "jobs", [])

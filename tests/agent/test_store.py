@@ -1,6 +1,6 @@
 """Job rows: the queue's order, and the lease that keeps two processes off one job."""
 
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,8 @@ from agent.store import LEASE, JobStore
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = JobStore(tmp_path / "jobs.sqlite")
+def store(place):
+    store = JobStore(place)
     yield store
     store.close()
 
@@ -27,9 +27,9 @@ def test_jobs_are_claimed_in_the_order_they_came(store):
     assert store.claim("me") is None
 
 
-def test_a_second_process_sees_the_same_queue(store, tmp_path):
+def test_a_second_process_sees_the_same_queue(store, place):
     add(store, "a")
-    other = JobStore(tmp_path / "jobs.sqlite")
+    other = JobStore(place)
     assert other.claim("it").id == "a"
     assert store.claim("me") is None
     assert store.get("a").owner == "it"
@@ -56,12 +56,16 @@ def test_an_orphan_goes_back_to_its_own_place_in_the_queue(store):
     assert store.claim("me").id == "first"
 
 
-def test_a_job_whose_owner_fell_silent_is_taken_over_first_and_others_are_not(store, tmp_path, monkeypatch):
+def fall_silent(store, *rows):
+    """Have it look as if their owner had given no sign of life for long."""
+    for row in rows:
+        store.write(row, renewed=row.renewed - 2 * LEASE)
+
+
+def test_a_job_whose_owner_fell_silent_is_taken_over_first_and_others_are_not(store):
     add(store, "asleep", "at work", "next")
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now - 2 * LEASE)
     asleep, at_work = store.claim("elsewhere"), store.claim("here")
-    monkeypatch.undo()
+    fall_silent(store, asleep, at_work)
     store.renew(at_work)
     assert store.requeue_orphans("another") == 0
     assert [store.claim("me").id, store.claim("me").id] == ["asleep", "next"]
@@ -70,12 +74,12 @@ def test_a_job_whose_owner_fell_silent_is_taken_over_first_and_others_are_not(st
         store.renew(asleep)
 
 
-def test_a_paused_queue_begins_nothing_and_says_so_to_every_process(store, tmp_path):
+def test_a_paused_queue_begins_nothing_and_says_so_to_every_process(store, place):
     add(store, "runs", "waits")
     running = store.claim("me")
     store.pause()
     store.pause()
-    other = JobStore(tmp_path / "jobs.sqlite")
+    other = JobStore(place)
     assert other.paused()
     assert other.claim("me") is None
     store.write(running, status="completed")
@@ -85,12 +89,9 @@ def test_a_paused_queue_begins_nothing_and_says_so_to_every_process(store, tmp_p
     assert store.claim("me").id == "waits"
 
 
-def test_a_paused_queue_still_takes_over_what_a_silent_owner_had_begun(store, monkeypatch):
+def test_a_paused_queue_still_takes_over_what_a_silent_owner_had_begun(store):
     add(store, "begun")
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now - 2 * LEASE)
-    store.claim("elsewhere")
-    monkeypatch.undo()
+    fall_silent(store, store.claim("elsewhere"))
     store.pause()
     assert store.claim("me").id == "begun"
 
@@ -214,3 +215,67 @@ def test_jobs_are_found_by_words_of_their_prompt_whatever_the_case(store):
     assert [row.id for row in store.list(9, words="surfs")] == ["A woman Surfs"]
     assert [row.id for row in store.list(9, words="%")] == ["50% off"]
     assert [row.id for row in store.list(9, "running", "surfs")] == []
+
+
+def test_jobs_that_many_claim_at_once_are_taken_once_each_and_all(store, place):
+    names = [f"job {number}" for number in range(60)]
+    add(store, *names)
+    others = [JobStore(place) for _ in range(4)]
+
+    def take_all(other):
+        rows = iter(lambda: other.claim("it"), None)
+        return [row.id for row in rows]
+
+    with ThreadPoolExecutor(len(others)) as threads:
+        taken = [name for names in threads.map(take_all, others) for name in names]
+    for other in others:
+        other.close()
+    assert sorted(taken) == sorted(names)
+
+
+def test_the_same_call_from_many_processes_at_once_makes_one_job(store, place):
+    others = [JobStore(place) for _ in range(6)]
+
+    def submit(number):
+        return others[number].add(f"made {number}", {}, {}, client="hers", call="the same")
+
+    with ThreadPoolExecutor(len(others)) as threads:
+        made = {*threads.map(submit, range(len(others)))}
+    for other in others:
+        other.close()
+    assert made == {row.id for row in store.list(9)}
+    assert len(made) == 1
+    store.write(store.claim("me"), status="completed")
+    assert store.add("later", {}, {}, client="hers", call="the same") == "later"
+    assert store.add("his", {}, {}, client="his", call="the same") == "his"
+
+
+def test_jobs_put_first_from_many_processes_at_once_all_keep_a_turn_of_their_own(store, place):
+    names = [f"job {number}" for number in range(12)]
+    add(store, *names)
+    others = [JobStore(place) for _ in range(4)]
+    with ThreadPoolExecutor(len(others)) as threads:
+        moved = threads.map(lambda number: others[number % 4].put_first(names[number]), range(12))
+    for other in others:
+        other.close()
+    assert all(moved)
+    assert sorted(row.turn or row.place for row in store.queue()) == list(range(1, 13))
+
+
+def test_every_job_is_told_the_unfinished_first_and_then_the_last_that_ended(store):
+    add(store, "first", "second", "waits")
+    for at in (20.0, 10.0):
+        store.write(store.claim("me"), status="completed", finished=at, result={"at": at})
+    assert [row.id for row in store.all()] == ["waits", "first", "second"]
+    assert [row.result for row in store.all()] == [None, {"at": 20.0}, {"at": 10.0}]
+    assert [row.id for row in store.ended_since(15)] == ["first"]
+
+
+def test_how_long_a_job_will_take_is_told_by_the_last_of_its_kind(store):
+    store.add("done", {}, {"preset": "preview"})
+    store.write(store.claim("me"), status="completed", started=100.0, finished=140.0)
+    store.add("waits", {}, {"preset": "preview"})
+    store.add("other", {"stop_after": "first_frame"}, {"preset": "preview"})
+    assert store.typical_seconds("preview") == 40
+    assert store.seconds_left(store.get("waits")) == 40
+    assert store.seconds_left(store.get("other")) is None

@@ -142,6 +142,7 @@ def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path, name: str, conten
 
 
 def test_people_who_are_saved_are_references_with_their_own_consent(instant: ModuleType, told: Any) -> None:
+    from agent.consents import ConsentBook
     from agent.identities import Identities
     from agent.jobless import caller
     from agent.people import save_person
@@ -154,13 +155,14 @@ def test_people_who_are_saved_are_references_with_their_own_consent(instant: Mod
     settings = load_settings()
     artifacts, pool = Artifacts(settings.home), LocalPool(settings.home, 2)
     image = artifacts.put(media.png_bytes(instant.picture(instant.PERSON)), "png")
-    stated = checked_consent("written", None, "stated by the user")
+    stated, consents = checked_consent("written", None, "stated by the user"), ConsentBook(settings.database)
     try:
         save_person(
             Identities(settings.home), "alice", [Photo(image=image, name="alice.png")], None, stated,
-            settings.recipe(), artifacts, lambda purpose: caller(pool, purpose),
+            settings.recipe(), artifacts, lambda purpose: caller(pool, purpose), consents,
         )  # fmt: skip
     finally:
+        consents.close()
         pool.close()
     assert told({**ROW, "reference": "@alice"}, consent=None) == {}
 

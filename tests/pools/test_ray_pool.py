@@ -35,10 +35,12 @@ NOTICE_SOON = {"health_check_initial_delay_ms": 500, "health_check_period_ms": 5
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(s3):
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        for name, value in s3.environment.items():
+            environment.setenv(name, value)
         head = {**NODE, "num_gpus": 2, "_system_config": NOTICE_SOON}
         running = Cluster(initialize_head=True, head_node_args=head)
         yield running
@@ -81,6 +83,23 @@ def test_a_node_without_the_shared_folder_is_told(open_pool, tmp_path, monkeypat
     monkeypatch.setattr(Artifacts, "put", lambda self, data, kind: f"{'0' * 64}.{kind}")
     with pytest.raises(Unavailable, match=r"does not see .*; share .* with every node at this path"):
         open_pool()(Work())
+
+
+def test_nodes_share_no_folder_where_artifacts_are_in_a_bucket(open_pool, bucket, tmp_path):
+    call = open_pool(artifacts_url=bucket.url)
+    request, key = Write(text="hello", tally=str(tmp_path / "tally")), CallKey("job", "task", 1)
+    kept = call(request, key=key).reply.artifact
+    assert call(request, key=key).reply.artifact == kept
+    assert (tmp_path / "tally").read_text() == "x"
+    assert not list(tmp_path.rglob(kept))
+    assert Artifacts(tmp_path, bucket.url).read(kept) == b"hello"
+
+
+def test_a_node_without_the_credentials_is_told(open_pool, bucket, tmp_path, monkeypatch):
+    call = open_pool(artifacts_url="s3://another-bucket")
+    monkeypatch.setattr(Artifacts, "put", lambda self, data, kind: f"{'0' * 64}.{kind}")
+    with pytest.raises(Unavailable, match=r"does not see .*; start Ray there with the credentials .* of s3://another"):
+        call(Work())
 
 
 def test_no_cluster_is_told(open_pool):

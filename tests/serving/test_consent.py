@@ -18,6 +18,7 @@ from PIL import Image
 from test_tasks import Tasks
 
 from agent.consents import ConsentBook
+from agent.database import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -149,7 +150,7 @@ async def test_what_is_remembered_holds_in_later_sessions(local: Place, ask: Ask
     async with Client(stdio()) as client:
         unasked = await client.call_tool("generate_identity_video", ask("similarity=0.7", consent="self"))
     assert person.shown == []
-    book = ConsentBook(home)
+    book = ConsentBook(Database.of(home))
     (record,) = book.records(10)
     book.close()
     for each in (made, unasked):
@@ -199,7 +200,7 @@ async def test_a_withdrawal_is_told_in_the_form_and_lifted_by_remembering_alone(
     person = Person()
     async with local.open(person) as client:
         made = await client.call_tool("generate_identity_video", ask("similarity=0.8"))
-        book = ConsentBook(home)
+        book = ConsentBook(Database.of(home))
         book.revoke(consent_of(made)["record"])
         book.close()
         refine = {"job_id": made.structured_content["job_id"], "instruction": "motion waves"}
