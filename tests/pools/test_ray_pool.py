@@ -95,7 +95,7 @@ def test_nodes_share_no_folder_where_artifacts_are_in_a_bucket(open_pool, bucket
     assert Artifacts(tmp_path, bucket.url).read(kept) == b"hello"
 
 
-def test_a_node_without_the_credentials_is_told(open_pool, bucket, tmp_path, monkeypatch):
+def test_a_node_that_does_not_see_the_bucket_is_told(open_pool, bucket, monkeypatch):
     call = open_pool(artifacts_url="s3://another-bucket")
     monkeypatch.setattr(Artifacts, "put", lambda self, data, kind: f"{'0' * 64}.{kind}")
     with pytest.raises(Unavailable, match=r"does not see .*; start Ray there with the credentials .* of s3://another"):
