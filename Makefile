@@ -24,8 +24,9 @@ demo: $(VENV)/.usable ## a video of the person in examples/astronaut.jpg, with i
 	$(BIN)/steadface generate --reference examples/astronaut.jpg --consent licensed --out demo \
 		--prompt "A woman, in an orange flight suit, walks across the launch pad at dawn, smiling as she looks up at the rocket."
 
+# Tests start hundreds of processes, which compiled code serves; neighbours on one worker share what they start.
 test: check node ## the whole suite
-	HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2
+	PYTHONDONTWRITEBYTECODE= HF_HUB_OFFLINE=1 $(BIN)/pytest -n 2 --dist worksteal
 
 conformance: env node ## the MCP server held against the official suite, the Inspector and the SDK's client, as a table
 	$(BIN)/pytest tests/peers tests/serving/test_eras.py

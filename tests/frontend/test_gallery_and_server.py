@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from served import SERVE_HTTP, start
 
 pytestmark = pytest.mark.chromium
 
@@ -26,14 +27,9 @@ def address(instant: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     made = [*SERVER, "generate", "--reference", "me.jpg", "--prompt", "similarity=0.8 waves", "--consent", "synthetic"]
     subprocess.run([*made, "--seed", "7"], check=True, capture_output=True)
     monkeypatch.setenv("STEADFACE_TOKEN", TOKEN)
-    serve = [*SERVER, "serve", "--http", "--port", "0"]
-    with subprocess.Popen(serve, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL) as process:
-        assert process.stderr
-        line = process.stderr.readline()
-        assert "listens on" in line
-        yield line.split()[-1].removesuffix("/mcp")
-        process.terminate()
-        process.wait(timeout=20)
+    server = start(SERVE_HTTP, tmp_path / "server.log")
+    yield server.url.removesuffix("/mcp")
+    server.stop()
 
 
 def test_after_the_login_a_video_is_watched_and_changed(visit: Any, address: str) -> None:

@@ -4,21 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from PIL import Image
+from served import SERVE_HTTP
+from served import start as start_server
 
 HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules"
-SERVERS = {
-    "steadface": [sys.executable, "-m", "server", "serve", "--http", "--port", "0"],
-    "fixture": [sys.executable, str(HERE / "fixture_server.py")],
-}
+SERVERS = {"steadface": SERVE_HTTP, "fixture": (sys.executable, str(HERE / "fixture_server.py"))}
 
 Start = Callable[[str], str]
 Peer = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -37,23 +35,13 @@ def photo(instant: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def start(photo: Path, tmp_path: Path) -> Iterator[Start]:
     """Start servers on free ports, by their name; the address comes back, and they end with the test."""
     with ExitStack() as running:
-        yield lambda name: running.enter_context(_served(SERVERS[name], tmp_path / f"{name}.log"))
 
+        def started(name: str) -> str:
+            server = start_server(SERVERS[name], tmp_path / f"{name}.log")
+            running.callback(server.stop)
+            return server.url
 
-@contextmanager
-def _served(command: list[str], log: Path) -> Iterator[str]:
-    """What the server says goes into a file: a pipe that nobody empties would stop it in the end."""
-    with log.open("w") as said:
-        process = subprocess.Popen(command, stderr=said, stdout=said, stdin=subprocess.DEVNULL)
-    try:
-        while "listens on" not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.05)
-        line = next(line for line in log.read_text().splitlines() if "listens on" in line)
-        yield line.split()[-1]
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+        yield started
 
 
 @pytest.fixture(scope="session")

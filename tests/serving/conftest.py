@@ -1,10 +1,6 @@
 from __future__ import annotations
 
 import base64
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -14,10 +10,9 @@ from typing import Any, Literal
 
 import pytest
 from issuer import Issuer
-from mcp import Client, StdioServerParameters
+from mcp import Client
 from PIL import Image
-
-COMMAND = [sys.executable, "-m", "server", "serve"]
+from served import SERVE_HTTP, HttpServer, inside, start, stdio
 
 Transport = Literal["stdio", "http"]
 
@@ -36,38 +31,18 @@ def photo(instant: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return path
 
 
-@dataclass
-class HttpServer:
-    process: subprocess.Popen[str]
-    url: str
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        self.process.send_signal(number)
-        self.process.wait(timeout=20)
-        assert self.process.stderr
-        self.process.stderr.close()
-
-
 @pytest.fixture
-def start_http(photo: Path) -> Iterator[Callable[..., HttpServer]]:
+def start_http(photo: Path, tmp_path: Path) -> Iterator[Callable[..., HttpServer]]:
     """Start servers on free ports, with further arguments of the command; they end with the test."""
     running: list[HttpServer] = []
 
-    def start(*arguments: str) -> HttpServer:
-        process = subprocess.Popen(
-            [*COMMAND, "--http", "--port", "0", *arguments], stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
-        )
-        assert process.stderr
-        line = process.stderr.readline()
-        assert "listens on" in line, line + process.stderr.read()
-        server = HttpServer(process, line.split()[-1])
-        running.append(server)
-        return server
+    def started(*arguments: str) -> HttpServer:
+        running.append(start([*SERVE_HTTP, *arguments], tmp_path / f"server-{len(running)}.log"))
+        return running[-1]
 
-    yield start
+    yield started
     for server in running:
-        if server.process.poll() is None:
-            server.stop()
+        server.stop()
 
 
 @dataclass
@@ -90,13 +65,15 @@ def connection(request: pytest.FixtureRequest, photo: Path) -> Connection:
 
 
 @pytest.fixture
-def local(photo: Path) -> Connection:
-    """One stdio client of the newest era, where the transport does not matter."""
+def process(photo: Path) -> Connection:
+    """Server processes on stdio, each with one client of the newest era."""
     return Connection("stdio", lambda: Client(stdio()), photo.name)
 
 
-def stdio() -> StdioServerParameters:
-    return StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=dict(os.environ))
+@pytest.fixture
+def local(photo: Path) -> Connection:
+    """Servers in this process, each with one client of the newest era, where the transport does not matter."""
+    return Connection("stdio", lambda: Client(inside()), photo.name)
 
 
 def data_uri(photo: Path) -> str:

@@ -108,12 +108,12 @@ async def test_a_batch_in_which_one_row_cannot_work_is_not_begun(local: Any, pho
     assert jobs.structured_content["jobs"] == []
 
 
-async def test_a_batch_outlives_its_server_and_pays_for_nothing_twice(local: Any, photo: Path) -> None:
+async def test_a_batch_outlives_its_server_and_pays_for_nothing_twice(process: Any, photo: Path) -> None:
     asked = {"rows": rows(photo.name, a="similarity=0.9", b="video=2", c="similarity=0.8"), "consent": "synthetic"}
-    async with local.open() as client:
+    async with process.open() as client:
         begun = (await client.call_tool("run_batch", asked)).structured_content
         await first_row(client, begun["batch_id"])
-    async with local.open() as client:
+    async with process.open() as client:
         done = (await ended(client, begun["batch_id"])).structured_content
         jobs = (await client.call_tool("list_video_jobs", {})).structured_content["jobs"]
     assert (done["status"], done["completed"]) == ("completed", 3)

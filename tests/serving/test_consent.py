@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -12,9 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client
 from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from PIL import Image
+from served import inside, stdio
 from test_tasks import Tasks
 
 from agent.consents import ConsentBook
@@ -63,11 +62,7 @@ def place(request: pytest.FixtureRequest, photo: Path) -> Place:
 
 @pytest.fixture
 def local(photo: Path) -> Place:
-    return Place(lambda person: Client(stdio(), elicitation_callback=person), photo.name)
-
-
-def stdio() -> StdioServerParameters:
-    return StdioServerParameters(command=sys.executable, args=["-m", "server", "serve"], env=dict(os.environ))
+    return Place(lambda person: Client(inside(), elicitation_callback=person), photo.name)
 
 
 def consent_of(made: Any) -> dict[str, Any]:
@@ -131,7 +126,7 @@ async def test_first_frames_are_asked_for_too(local: Place, photo: Path) -> None
 async def test_a_person_is_asked_before_a_call_becomes_a_task(photo: Path, ask: Ask) -> None:
     person, tasks = Person(), Tasks()
     Image.new("RGB", (320, 240), "navy").save(photo.with_name("other.png"))
-    async with Client(stdio(), elicitation_callback=person, extensions=[tasks]) as client:
+    async with Client(inside(), elicitation_callback=person, extensions=[tasks]) as client:
         made = await client.call_tool("generate_identity_video", ask("similarity=0.8"))
         person.action = "decline"
         refused = await client.call_tool("generate_first_frame", FIRST_FRAME | {"reference": "other.png"})
@@ -147,7 +142,7 @@ async def test_what_is_remembered_holds_in_later_sessions(local: Place, ask: Ask
     person = Person()
     async with local.open(person) as client:
         made = await client.call_tool("generate_identity_video", ask("similarity=0.9", consent="self"))
-    async with Client(stdio()) as client:
+    async with Client(inside()) as client:
         unasked = await client.call_tool("generate_identity_video", ask("similarity=0.7", consent="self"))
     assert person.shown == []
     book = ConsentBook(Database.of(home))

@@ -32,18 +32,18 @@ async def test_news_names_the_stage_the_attempt_and_how_near_it_came(local: Any,
     assert any(line.startswith("Animating") for line in news)
 
 
-async def test_the_list_outlives_the_server(local: Any, ask: Ask) -> None:
-    async with local.open() as client:
+async def test_the_list_outlives_the_server(process: Any, ask: Ask) -> None:
+    async with process.open() as client:
         made = await client.call_tool("generate_identity_video", ask("waves"))
         before = (await client.call_tool("list_video_jobs", {})).structured_content
-    async with local.open() as client:
+    async with process.open() as client:
         after = (await client.call_tool("list_video_jobs", {})).structured_content
     assert after == before
     assert after["jobs"][0]["result"] == made.structured_content["result"]
 
 
-async def test_two_servers_of_one_client_drive_the_device_in_turn(local: Any, ask: Ask, home: Path) -> None:
-    async with local.open() as one, local.open() as other:
+async def test_two_servers_of_one_client_drive_the_device_in_turn(process: Any, ask: Ask, home: Path) -> None:
+    async with process.open() as one, process.open() as other:
         first = (await one.call_tool("generate_identity_video", ask("video=60", wait_seconds=0))).structured_content
         while first["stage"] != "animate":
             await anyio.sleep(0.1)

@@ -145,8 +145,8 @@ async def test_a_home_that_cannot_be_made_is_said_in_one_sentence(
     assert "\n" not in refused.content[0].text
 
 
-async def test_two_servers_share_one_queue(local: Any, ask: Ask) -> None:
-    async with local.open() as one, local.open() as other:
+async def test_two_servers_share_one_queue(process: Any, ask: Ask) -> None:
+    async with process.open() as one, process.open() as other:
         first = await one.call_tool("generate_identity_video", ask("video=1", wait_seconds=0))
         second = await other.call_tool("generate_identity_video", ask("waves"))
         asked = {"job_id": first.structured_content["job_id"], "wait_seconds": 45}
@@ -203,26 +203,26 @@ async def test_a_video_without_a_face_is_told_as_such(local: Any, ask: Ask) -> N
     assert made.structured_content["result"]["identity_skip"] is None
 
 
-async def test_a_new_server_goes_on_with_the_job_of_one_that_was_killed(local: Any, ask: Ask, home: Path) -> None:
-    async with local.open() as client:
+async def test_a_new_server_goes_on_with_the_job_of_one_that_was_killed(process: Any, ask: Ask, home: Path) -> None:
+    async with process.open() as client:
         job_id = await _animating(client, ask("video=3"))
         _server_of(home).kill()
-    async with local.open():
+    async with process.open():
         assert await _ended(home, job_id) == "completed"
 
 
 async def test_the_end_of_the_client_ends_server_and_workers_and_keeps_the_job(
-    local: Any, ask: Ask, home: Path
+    process: Any, ask: Ask, home: Path
 ) -> None:
-    async with local.open() as client:
+    async with process.open() as client:
         job_id = await _animating(client, ask("video=60"))
         assert _processes(home)
     assert await _gone(home)
     assert _status(home, job_id) == "queued"
 
 
-async def test_sigterm_ends_server_and_workers_and_keeps_the_job(local: Any, ask: Ask, home: Path) -> None:
-    async with local.open() as client:
+async def test_sigterm_ends_server_and_workers_and_keeps_the_job(process: Any, ask: Ask, home: Path) -> None:
+    async with process.open() as client:
         job_id = await _animating(client, ask("video=60"))
         _server_of(home).terminate()
         assert await _gone(home, seconds=12)  # the call gets ten to end

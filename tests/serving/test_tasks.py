@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -15,12 +13,13 @@ import anyio
 import httpx2
 import pytest
 from issuer import RESOURCE, Issuer
-from mcp import Client, MCPError, StdioServerParameters
+from mcp import Client, MCPError
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, CallToolResult, Request, Result
 from PIL import Image
 from pydantic import ConfigDict
+from served import inside, stdio
 
 from agent.serving.tasks import TASKS, TOOLS, TaskParams, TaskUpdateParams
 
@@ -85,10 +84,7 @@ async def cancel(client: Client, task_id: str) -> dict[str, Any]:
 
 
 def server(extensions: Sequence[ClientExtension] = ()) -> Client:
-    command = StdioServerParameters(
-        command=sys.executable, args=["-m", "server", "serve"], env=dict(os.environ), cwd=Path.cwd()
-    )
-    return Client(command, extensions=list(extensions))
+    return Client(inside(), extensions=list(extensions))
 
 
 async def begin(client: Client, name: str, arguments: dict[str, Any]) -> Any:
@@ -198,9 +194,9 @@ async def test_a_task_that_there_is_not_is_told_so() -> None:
 
 
 async def test_a_job_of_an_earlier_process_is_a_task_too(ask: Ask) -> None:
-    async with server() as client:
+    async with Client(stdio()) as client:
         made = await client.call_tool("generate_identity_video", ask("waves"))
-    async with server([Tasks()]) as client:
+    async with Client(stdio(), extensions=[Tasks()]) as client:
         task = await get(client, made.structured_content["job_id"])
     assert task["status"] == "completed"
     assert task["result"]["structuredContent"]["result"] == made.structured_content["result"]

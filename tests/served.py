@@ -1,0 +1,55 @@
+"""Servers as tests start them: processes on stdio or HTTP, or one within the process of the test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcp import StdioServerParameters
+from mcp.server.mcpserver import MCPServer
+
+from agent.serving.engine import LateEngine
+from agent.serving.reach import Reach
+from agent.serving.server import build_server
+from agent.settings import load_settings
+
+SERVE = (sys.executable, "-m", "server", "serve")
+SERVE_HTTP = (*SERVE, "--http", "--port", "0")
+
+
+def inside() -> MCPServer[Any]:
+    """What ``steadface serve`` serves on stdio, with the settings of this moment, for a client in this process."""
+    return build_server(LateEngine(load_settings()), Reach.STDIO)
+
+
+def stdio() -> StdioServerParameters:
+    """A process for one client, with the environment of this moment."""
+    return StdioServerParameters(command=SERVE[0], args=[*SERVE[1:]], env=dict(os.environ))
+
+
+@dataclass
+class HttpServer:
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)  # does nothing where it has ended
+        self.process.wait(timeout=20)
+
+
+def start(command: Sequence[str], log: Path) -> HttpServer:
+    """Start a server that says where it listens. What it says goes into a file: a full pipe would stop it."""
+    with log.open("wb") as said:
+        process = subprocess.Popen(command, stderr=said, stdout=said, stdin=subprocess.DEVNULL)
+    while "listens on" not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.05)
+    line = next(line for line in log.read_text().splitlines() if "listens on" in line)
+    return HttpServer(process, line.split()[-1])
