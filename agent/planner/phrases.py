@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -17,6 +17,7 @@ _TOKEN = re.compile(
     r"""\"[^\"]*\"|(?:she|he|it|that|there|who|what|let)'s\b|[^\W_]+(?:['-](?!s\b)[^\W_]+)*|'s\b|[,.;:!?()]""",
     re.IGNORECASE,
 )
+_SENTENCE_ENDS = frozenset(".!?;")
 _STARTS = ("determiner", "preposition", "pronoun", "adverb", "conjunction", "stop")
 
 
@@ -219,10 +220,48 @@ def tag(text: str) -> tuple[Token, ...]:
         if kind == "verb":
             known = verb(word)
             acted = known.form if known else "third"
-        elif word in ".!?;":
+        elif word in _SENTENCE_ENDS:
             acted = None
         tokens.append(Token(word, kind, match.start(), match.end(), verb(word) if kind == "verb" else None))
-    return tuple(tokens)
+    return tuple(_acting(tokens))
+
+
+def _acting(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens, where a person who does nothing yet does what "waves" says: "a man in a red coat waves at us"."""
+    acting = list(tokens)
+    for index, token in enumerate(tokens):
+        known = verb(token.low)
+        if known and known.form == "third" and _alone_could_act(tokens, index):
+            acting[index] = replace(token, tag="verb", verb=known)
+    return acting
+
+
+def _alone_could_act(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a word after "a red coat" would be the first verb of a sentence about a person, in which no other comes
+    but by "and". After a noun without a determiner it is a noun itself: "ocean waves".
+    """
+    ends = [place for place, token in enumerate(tokens) if token.low in _SENTENCE_ENDS]
+    begin = max((end + 1 for end in ends if end < index), default=0)
+    end = next((end for end in ends if end > index), len(tokens))
+    before, after = tokens[begin:index], tokens[index + 1 : end]
+    led = next((token.tag for token in reversed(before) if token.tag != "noun"), None)
+    if tokens[index].tag != "noun" or led != "determiner" or not _is_thing(before[-1]):
+        return False
+    told = [token for token in before if token.tag in {"noun", "stop", "verb"}]
+    tied = len(after) > 1 and after[0].low in {"and", ","} and after[1].tag == "verb"
+    described = bool(after) and after[0].tag == "noun"
+    return (
+        is_person(told[0].low)
+        and all(token.tag == "noun" for token in told)
+        and not described
+        and (tied or all(token.tag != "verb" for token in after))
+    )
+
+
+def _is_thing(token: Token) -> bool:
+    describes = lexicon("function.adjectives", "clothes.colours").entries
+    acts = verb(token.low) is not None and token.low not in lexicon("clothes.garments").entries
+    return token.tag == "noun" and token.low not in describes and not acts
 
 
 def _joins(tokens: Sequence[Token], index: int, words: list[str]) -> bool:

@@ -57,3 +57,21 @@ def test_twenty_thousand_characters_are_planned() -> None:
     made = plan("A woman walks on the beach and sees a red boat. " * 400)
     assert made.temporal_prompt.count("red boat") == 400
     assert len(made.spatial_prompt) < 200
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "A woman in a space suit waves, close-up.",
+        "A woman in a red dress waves at us.",
+        "A woman in a space suit waves and smiles.",
+    ],
+)
+def test_a_person_in_a_garment_waves_and_does_not_wear_the_wave(prompt: str) -> None:
+    made = plan(prompt)
+    assert "wav" in made.temporal_prompt
+    assert "wav" not in made.spatial_prompt
+
+
+def test_waves_that_are_somewhere_are_no_action() -> None:
+    assert "waves" in plan("A portrait of a woman on a beach with big waves, sunset.").spatial_prompt
