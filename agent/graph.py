@@ -16,7 +16,7 @@ from agent.context import Context
 from agent.state import State
 
 RECURSION_LIMIT = 60
-"""Nodes of one job at the most: 10 attempts of 3 nodes, 5 repairs of 2, and the rest."""
+"""Nodes of one job at the most: 10 attempts of 3 nodes, 5 repairs of 3, and the rest."""
 
 
 def after_plan(state: State) -> Literal["generate_first_frames", "animate"]:
@@ -39,8 +39,12 @@ def after_gate(
             return "stop_at_gate"
 
 
-def after_video(state: State) -> Literal["repair_identity", "deliver"]:
-    return "repair_identity" if state.get("window") else "deliver"
+def after_video(state: State) -> Literal["fix_keyframes", "deliver"]:
+    return "fix_keyframes" if state.get("window") else "deliver"
+
+
+def after_keyframes(state: State) -> Literal["repair_identity", "score_video"]:
+    return "repair_identity" if state["keyframes"] else "score_video"
 
 
 def last_kept(*, first_frame: bool, plan: bool) -> str | None:
@@ -67,6 +71,7 @@ def build_graph(
     builder.add_edge("deliver_first_frames", END)
     builder.add_edge("animate", "score_video")
     builder.add_conditional_edges("score_video", after_video)
+    builder.add_conditional_edges("fix_keyframes", after_keyframes)
     builder.add_edge("repair_identity", "score_video")
     builder.add_edge("deliver", END)
     return builder.compile(checkpointer=checkpointer)

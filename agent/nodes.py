@@ -36,7 +36,10 @@ from tools.errors import SteadfaceError
 from tools.pools.calls import (
     Animate,
     ClipReply,
+    FixKeyframes,
     ImageScore,
+    Keyframe,
+    KeyframesReply,
     PaintFirstFrames,
     PaintReply,
     RecogniserFacts,
@@ -279,36 +282,49 @@ def score_video(state: State, context: Context, tools: Tools) -> Update:
     return {**update, "window": window.dump() if window else None}
 
 
+@node("Fixing keyframes")
+def fix_keyframes(state: State, context: Context, tools: Tools) -> Update:
+    """Without keyframes there is no repair."""
+    recipe, window, first = context.recipe, state["window"], chosen_candidate(state)
+    assert window is not None
+    request = FixKeyframes(
+        clip=state["video"]["clip"],
+        frames=window["keyframes"],
+        references=_references(state),
+        prompt=_attempt_of(state, first)["spatial_prompt"] if first else load_plan(state["plan"]).spatial_prompt,
+        strength=recipe.repair_strength,
+        seed=_repair_seed(state, context),
+        backend=recipe.backend("face_detail"),
+    )
+    try:
+        fixed = tools.call(request, KeyframesReply).keyframes
+    except SteadfaceError as error:
+        return _not_repaired(state, tools, error)
+    return {"keyframes": [keyframe.model_dump() for keyframe in fixed]}
+
+
 @node("Repairing identity")
 def repair_identity(state: State, context: Context, tools: Tools) -> Update:
-    """A repair that fails leaves the clip as it was, and the report says why."""
-    recipe, window, first = context.recipe, state["window"], chosen_candidate(state)
+    recipe, window = context.recipe, state["window"]
     assert window is not None
     request = RepairWindow(
         job_id=context.job_id,
         clip=state["video"]["clip"],
         first=window["first"],
         last=window["last"],
-        keyframes=window["keyframes"],
+        keyframes=[Keyframe.model_validate(keyframe) for keyframe in state["keyframes"]],
         drifted=window["drifted"],
         references=_references(state),
         prompt=temporal_prompt(state),
-        spatial_prompt=_attempt_of(state, first)["spatial_prompt"]
-        if first
-        else load_plan(state["plan"]).spatial_prompt,
-        strength=recipe.repair_strength,
-        seed=derive_seed(context.request.seed, "repair", len(state.get("repairs", []))),
+        seed=_repair_seed(state, context),
         fps=recipe.fps,
         backend=recipe.backend("video"),
-        face_detail=recipe.backend("face_detail"),
     )
     try:
         reply = tools.call(request, RepairReply)
     except SteadfaceError as error:
-        begin, end = request.drifted
-        tools.notes.append(f"Frames {begin} to {end} drift and could not be repaired: {error}")
-        return {"clip": request.clip, "fit": None}
-    return {"clip": reply.clip, "fit": reply.fit.model_dump()}
+        return _not_repaired(state, tools, error)
+    return {"clip": reply.clip, "fit": reply.fit.model_dump(), "keyframes": []}
 
 
 @node("Delivering")
@@ -333,6 +349,18 @@ def _diagnosis(candidates: list[Candidate], rule: gate.Rule) -> dict[str, str] |
         return None
     diagnosis = gate.diagnose(gate.score_of(gate.closest(candidates, rule)), rule)
     return {"cause": diagnosis.cause, "message": diagnosis.message}
+
+
+def _repair_seed(state: State, context: Context) -> int:
+    return derive_seed(context.request.seed, "repair", len(state.get("repairs", [])))
+
+
+def _not_repaired(state: State, tools: Tools, error: SteadfaceError) -> Update:
+    """The clip stays as it was, and the report says why."""
+    assert state["window"] is not None
+    begin, end = state["window"]["drifted"]
+    tools.notes.append(f"Frames {begin} to {end} drift and could not be repaired: {error}")
+    return {"clip": state["video"]["clip"], "fit": None, "keyframes": []}
 
 
 def _judge_repair(state: State, video: Video) -> Update:

@@ -34,7 +34,8 @@ PHASES = (
         "Planned; first frames are painted with those of other rows",
     ),
     Phase("video", frozenset({"animate"}), "First frame kept; the video is made with those of other rows"),
-    Phase("repair", frozenset({"repair_identity"}), "Video kept; it is repaired with those of other rows"),
+    Phase("keyframes", frozenset({"fix_keyframes"}), "Video kept; its keyframes are fixed with those of other rows"),
+    Phase("repair", frozenset({"repair_identity"}), "Keyframes fixed; the video is repaired with those of other rows"),
 )
 """In the order of the pipeline; a job keeps the number of its phase."""
 

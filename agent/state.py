@@ -125,6 +125,7 @@ class State(TypedDict, total=False):
     clip: str
     takes_keyframes: bool
     window: JSON | None
+    keyframes: list[JSON]
     fit: JSON | None
     video: Video
     repairs: Annotated[list[Repair], operator.add]

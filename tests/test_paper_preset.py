@@ -156,21 +156,28 @@ def test_a_window_is_repaired_by_detailer_and_video_model_and_the_rest_stays_to_
         faces="arcface",
         matting="cutout",
     )
+    references = [work.inspect_reference(seen, bench).reference]
+    fixing = calls.FixKeyframes(
+        clip=kept,
+        frames=[7],
+        references=references,
+        prompt="a woman at sea",
+        strength=0.5,
+        seed=1,
+        backend=settings.recipe().backend("face_detail"),
+    )
     asked = calls.RepairWindow(
         job_id="job",
         clip=kept,
         first=0,
         last=16,
-        keyframes=[7],
+        keyframes=work.fix_keyframes(fixing, bench).keyframes,
         drifted=(1, 12),
-        references=[work.inspect_reference(seen, bench).reference],
+        references=references,
         prompt="a woman smiles",
-        spatial_prompt="a woman at sea",
-        strength=0.5,
         seed=1,
         fps=16,
         backend=settings.recipe().backend("video"),
-        face_detail=settings.recipe().backend("face_detail"),
     )
     reply = work.repair_window(asked, bench)
     mended = list(media.read_clip(bench.artifacts.path(reply.clip)))

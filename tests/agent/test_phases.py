@@ -101,9 +101,8 @@ def test_rows_whose_first_frames_fail_are_revised_together_before_any_video(wait
 
 def test_repairs_come_after_the_videos_of_all_rows(waiting, monkeypatch):
     entered, rows = run(monkeypatch, [submit(waiting, f"similarity=0.9 damage=15-25 row {n}") for n in range(2)])
-    assert [stage for _, stage in entered if stage in ("animate", "repair_identity")] == ["animate"] * 2 + [
-        "repair_identity"
-    ] * 2
+    asked = ("animate", "fix_keyframes", "repair_identity")
+    assert [stage for _, stage in entered if stage in asked] == [stage for stage in asked for _ in range(2)]
     assert all(row.result["identity_skip"] > 0.8 for row in rows)
 
 

@@ -16,6 +16,7 @@ from tools.pools import calls
 from tools.pools.bench import Bench
 from tools.pools.work import (
     animate,
+    fix_keyframes,
     inspect_reference,
     make_contact_sheet,
     paint_first_frames,
@@ -174,7 +175,7 @@ def test_a_backend_that_makes_something_else_is_named(bench, reference, instant,
     monkeypatch.setattr(instant.Projector, "generate", lambda *_: frames)
     with pytest.raises(BackendError, match=says):
         animate(animating(reference, keep(bench, instant.picture(instant.Mark()))), bench)
-    assert bench.artifacts.jobs() == set()
+    assert not bench.artifacts.jobs()
 
 
 def test_the_delivered_file_is_what_is_scored(bench, reference, instant):
@@ -190,9 +191,12 @@ def test_a_repair_splices_back_the_drifted_frames_alone(bench, reference, instan
     good = instant.picture(instant.Mark(similarity=0.9))
     bad = instant.picture(replace(instant.Mark(), similarity=0.1), shade=40)
     clip = clip_of(bench, [bad if 10 <= index <= 14 else good for index in range(FRAMES)])
+    fixing = calls.FixKeyframes(
+        clip=clip, frames=[12], references=[reference], prompt="repair=0.8", strength=0.4, seed=1, backend="instant"
+    )
     asked = calls.RepairWindow(
-        job_id="job", clip=clip, first=8, last=16, keyframes=[12], drifted=(9, 12), references=[reference],
-        prompt="", spatial_prompt="repair=0.8", strength=0.4, seed=1, fps=16, backend="instant", face_detail="instant",
+        job_id="job", clip=clip, first=8, last=16, keyframes=fix_keyframes(fixing, bench).keyframes, drifted=(9, 12),
+        references=[reference], prompt="", seed=1, fps=16, backend="instant",
     )  # fmt: skip
     before, after = frames_of(bench, clip), frames_of(bench, repair_window(asked, bench).clip)
     changed = [index for index in range(FRAMES) if not np.array_equal(before[index], after[index])]
@@ -228,12 +232,11 @@ def test_the_detailer_is_given_the_sure_faces_of_a_keyframe_nearest_first(bench,
 
     clip = clip_of(bench, [instant.picture(instant.Mark(similarity=0.7, faces=3))] * FRAMES)
     monkeypatch.setattr(instant.Detailer, "detail", detail)
-    asked = calls.RepairWindow(
-        job_id="job", clip=clip, first=8, last=16, keyframes=[12], drifted=(9, 12), references=[reference],
-        prompt="", spatial_prompt="", strength=0.4, seed=1, fps=16, backend="instant", face_detail="instant",
-    )  # fmt: skip
+    asked = calls.FixKeyframes(
+        clip=clip, frames=[12], references=[reference], prompt="", strength=0.4, seed=1, backend="instant"
+    )
     monkeypatch.setattr(instant.Analyzer, "analyze", found)
-    repair_window(asked, bench)
+    fix_keyframes(asked, bench)
     ((nearest, *others),) = given
     assert nearest.embedding[0] == pytest.approx(0.7)
     assert [face.embedding[0] for face in others] == [0, 0]

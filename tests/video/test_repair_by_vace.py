@@ -14,7 +14,7 @@ from tools.artifacts import Artifacts
 from tools.contracts import RGBImage
 from tools.pools import calls
 from tools.pools.bench import Bench
-from tools.pools.work import inspect_reference, repair_window
+from tools.pools.work import fix_keyframes, inspect_reference, repair_window
 from tools.video.checkpoint import Wan
 
 SIZE = (128, 96)
@@ -35,16 +35,19 @@ def clip() -> list[RGBImage]:
     return [wide[:, 2 * number : 2 * number + SIZE[0]] for number in range(FRAMES)]
 
 
-def repair(bench: Bench, clip: list[RGBImage], **window: Any) -> list[RGBImage]:
+def repair(bench: Bench, clip: list[RGBImage], keyframes: list[int], **window: Any) -> list[RGBImage]:
     with bench.artifacts.new_file("mkv") as path:
         media.write_lossless(clip, 16, path)
         kept = bench.artifacts.put_file(path, "mkv", "job")
     photo = bench.artifacts.put(media.png_bytes(clip[0]), "png")
     seen = calls.InspectReference(photo=photo, face=None, presentation=None, faces="instant", matting="instant")
+    references = [inspect_reference(seen, bench).reference]
+    fixing = calls.FixKeyframes(
+        clip=kept, frames=keyframes, references=references, prompt="", strength=0.4, seed=1, backend="instant"
+    )
     asked = calls.RepairWindow(
-        job_id="job", clip=kept, references=[inspect_reference(seen, bench).reference], prompt="a woman walks",
-        spatial_prompt="", strength=0.4, seed=1, fps=16, backend={"name": "wan-vace-14b", "options": {"steps": 1}},
-        face_detail="instant", **window,
+        job_id="job", clip=kept, keyframes=fix_keyframes(fixing, bench).keyframes, references=references,
+        prompt="a woman walks", seed=1, fps=16, backend={"name": "wan-vace-14b", "options": {"steps": 1}}, **window,
     )  # fmt: skip
     return list(media.read_clip(bench.artifacts.path(repair_window(asked, bench).clip)))
 

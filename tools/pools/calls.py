@@ -304,11 +304,38 @@ class RepairReply(Message):
     fit: WindowFit
 
 
+class Keyframe(Message):
+    """A frame of a clip as it is to be, by its number there."""
+
+    frame: int
+    image: ArtifactId
+
+
+class KeyframesReply(Message):
+    keyframes: list[Keyframe]
+
+
+class FixKeyframes(Request):
+    """Paint the person's face again in ``frames`` of the clip, by their numbers, with the face detailer."""
+
+    operation: ClassVar[str] = "fix_keyframes"
+    queue: ClassVar[Queue] = "render"
+    reply: ClassVar[type[Message]] = KeyframesReply
+
+    clip: ArtifactId
+    frames: list[int]
+    references: list[ReferencePhoto]
+    prompt: str
+    strength: float
+    seed: int
+    backend: Backend
+
+
 class RepairWindow(Request):
     """Regenerate frames ``first`` to ``last`` of the clip, between frames that are still the person.
 
-    ``last`` may lie beyond the end of the clip, for a length that the engine can make. ``keyframes`` are corrected by
-    the face detailer; only the frames ``drifted``, inclusive, are spliced back. Those after them are fixed.
+    ``last`` may lie beyond the end of the clip, for a length that the engine can make. ``keyframes`` are fixed, as the
+    frames after those ``drifted`` are; only these, inclusive, are spliced back.
     """
 
     operation: ClassVar[str] = "repair_window"
@@ -319,16 +346,13 @@ class RepairWindow(Request):
     clip: ArtifactId
     first: int
     last: int
-    keyframes: list[int]
+    keyframes: list[Keyframe]
     drifted: tuple[int, int]
     references: list[ReferencePhoto]
     prompt: str
-    spatial_prompt: str
-    strength: float
     seed: int
     fps: int
     backend: Backend
-    face_detail: Backend
 
 
 class EncodedReply(Message):

@@ -258,42 +258,48 @@ def _whole_clip(request: calls.ScoreVideo, file: Path, bench: Bench) -> calls.Wh
     return calls.WholeClip(**asdict(check_clip(media.read_clip(file), request.fps, first)))
 
 
+def fix_keyframes(request: calls.FixKeyframes, bench: Bench) -> calls.KeyframesReply:
+    references = _references(request.references, bench)
+    analyzer = bench.backend("faces", request.references[0].faces)
+    frames = media.read_frames(bench.artifacts.path(request.clip), request.frames)
+    fixed = bench.backend("face_detail", request.backend).detail(
+        frames,
+        [_nearest_first(faces, references[0], analyzer) for faces in analyzer.analyze(frames)],
+        references,
+        request.prompt,
+        request.strength,
+        request.seed,
+        bench.report,
+    )
+    return calls.KeyframesReply(
+        keyframes=[
+            calls.Keyframe(frame=number, image=bench.artifacts.put(media.png_bytes(image), "png"))
+            for number, image in zip(request.frames, fixed, strict=True)
+        ]
+    )
+
+
 def repair_window(request: calls.RepairWindow, bench: Bench) -> calls.RepairReply:
-    """Regenerate the window between fixed and corrected frames, and splice back only the drifted ones."""
+    """Regenerate the window between fixed frames, and splice back only the drifted ones."""
     generator = bench.backend("video", request.backend)
     references = _references(request.references, bench)
     frames = list(media.read_clip(bench.artifacts.path(request.clip)))
     begin, end = request.drifted
     window = [frames[min(number, len(frames) - 1)] for number in range(request.first, request.last + 1)]
     good = range(end + 1 - request.first, min(request.last + 1, len(frames)) - request.first)
-    given = Given(fixed_frames(window, _corrected(request, frames, references, bench), good), tuple(references))
+    keyframes = {
+        each.frame - request.first: media.read_image(bench.artifacts.read(each.image)) for each in request.keyframes
+    }
+    given = Given(fixed_frames(window, keyframes, good), tuple(references))
     height, width = frames[0].shape[:2]
     clip = ClipSpec(Size(width, height), len(window), request.fps)
-    made = generator.generate(request.prompt, clip, given, request.seed, _phase(bench.report, 1, 2))
+    made = generator.generate(request.prompt, clip, given, request.seed, bench.report)
     painted = list(_checked(made, clip, request.backend.name))
     mended = [*frames[:begin], *painted[begin - request.first : end + 1 - request.first], *frames[end + 1 :]]
     return calls.RepairReply(
         clip=_keep_clip(mended, request.fps, request.job_id, bench),
         fit=window_fit(frames, mended, range(begin, end + 1)),
     )
-
-
-def _corrected(
-    request: calls.RepairWindow, frames: Sequence[RGBImage], references: Sequence[Reference], bench: Bench
-) -> dict[int, RGBImage]:
-    """The keyframes as the person, by their numbers in the window."""
-    analyzer = bench.backend("faces", request.references[0].faces)
-    keyframes = [frames[number] for number in request.keyframes]
-    corrected = bench.backend("face_detail", request.face_detail).detail(
-        keyframes,
-        [_nearest_first(faces, references[0], analyzer) for faces in analyzer.analyze(keyframes)],
-        references,
-        request.spatial_prompt,
-        request.strength,
-        request.seed,
-        _phase(bench.report, 0, 2),
-    )
-    return {number - request.first: image for number, image in zip(request.keyframes, corrected, strict=True)}
 
 
 def encode_identity(request: calls.EncodeIdentity, bench: Bench) -> calls.EncodedReply:
@@ -357,6 +363,7 @@ OPERATIONS: Mapping[str, Operation] = {
         score_video,
         score_file,
         shrink_video,
+        fix_keyframes,
         repair_window,
         encode_identity,
         make_contact_sheet,
