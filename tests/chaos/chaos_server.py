@@ -16,7 +16,7 @@ from typing import Any
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from agent.jobs import JobEngine
-from agent.settings import load_settings
+from agent.settings import Settings, load_settings
 from agent.store import JobRow, JobStore
 from tools.artifacts import Artifacts
 from tools.contracts import Progress
@@ -48,15 +48,15 @@ def serve(environment: Mapping[str, str], ledger: Path, steps: int | None = None
     if steps is not None:
         _die_before(steps)
     settings = load_settings()
-    with JobEngine(settings, None if workers else _Here(settings.home)):
+    with JobEngine(settings, None if workers else _Here(settings)):
         threading.Event().wait()
 
 
 class _Here:
     """A pool without workers: a call runs on the caller's thread, and leaves its receipt as in a worker."""
 
-    def __init__(self, home: Path) -> None:
-        self._worker = Worker(Artifacts(home), home / "log", OPERATIONS, io.BytesIO())
+    def __init__(self, settings: Settings) -> None:
+        self._worker = Worker(settings.open_artifacts(), settings.home / "log", OPERATIONS, io.BytesIO())
         self._closed = False
 
     def call(self, request: Request, key: CallKey, report: Progress, cancelled: threading.Event) -> Done:

@@ -14,17 +14,22 @@ from contextlib import closing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from chaos_server import serve
 
 from agent.intent import prepare
 from agent.jobs import JobEngine
 from agent.settings import load_settings
-from agent.store import JobStore
+from agent.store import JobRow, JobStore
 from agent.telemetry import new_request_id
 from tools import media
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
+    from s3_server import Bucket
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -181,3 +186,54 @@ def test_ten_previews_survive_killed_servers_with_workers(
                 server.join()
                 server = start(workers=True)
     expect_each_once(job_ids, ledger)
+
+
+def test_what_a_killed_server_ran_is_ended_once_by_another_that_shares_its_database_and_bucket(
+    small: Path,
+    start: Start,
+    ledger: Path,
+    postgres: PostgresServer,
+    bucket: Bucket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = postgres.new_database()
+    monkeypatch.setenv("STEADFACE_DATABASE_URL", database)
+    monkeypatch.setenv("STEADFACE_ARTIFACTS_URL", bucket.url)
+    job_ids = submitted(small, [{"prompt": "similarity=0.9 video=2"}] * 6)
+    servers = {}
+    for name in ("one", "two"):
+        monkeypatch.setenv("STEADFACE_HOME", str(tmp_path / name))
+        servers[name] = start()
+
+    with closing(JobStore(load_settings().database.jobs)) as store:
+
+        def run_by(name: str) -> list[JobRow]:
+            rows = [store.get(job_id) for job_id in job_ids]
+            return [row for row in rows if row and (row.owner or "").endswith(f"/{name}")]
+
+        while not (animating := [row for row in run_by("one") if row.status == "running" and in_animate(row)]) or not [
+            row for row in run_by("one") if row.ended
+        ]:
+            time.sleep(0.05)
+        servers["one"].kill()
+        servers["one"].join()
+        [orphan] = animating
+        with psycopg.connect(database) as db:  # as when its lease is over
+            assert db.execute("UPDATE jobs SET renewed = 0 WHERE id = %s AND epoch = 1", (orphan.id,)).rowcount == 1
+        while store.unfinished():
+            time.sleep(0.1)
+        ended = {name: run_by(name) for name in servers}
+
+    assert [row.status for rows in ended.values() for row in rows] == ["completed"] * len(job_ids)
+    assert ended["one"]
+    assert {row.id: row.epoch for row in ended["two"] if row.epoch > 1} == {orphan.id: 2}
+    lines = ledger.read_text().splitlines()
+    assert sorted(line for line in lines if line.startswith("ended")) == sorted(f"ended {each}" for each in job_ids)
+    assert all(set(calls(ledger, job_id).values()) == {1} for job_id in job_ids)
+    while [key for key in bucket.keys if key.startswith(("videos/scratch/", "videos/receipts/"))]:
+        time.sleep(0.05)
+
+
+def in_animate(row: JobRow) -> bool:
+    return (row.progress or {}).get("stage") == "animate"
