@@ -349,11 +349,3 @@ def moved(text: str, phrase: str) -> str:
         if part.start > old[0].start + len(phrase):
             new = without(new, part) or new
     return mended(new)
-
-
-def undressed(text: str) -> str:
-    """The text without what its subject wears, as far as its sentences stand without."""
-    for part in reversed(parts(text)):
-        if part.role == "clothing":
-            text = without(text, part) or text
-    return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -86,9 +85,3 @@ def inflected(base: str, form: Form) -> str:
         return third_person(base)
     ing, past = _regular(base)
     return _inflected().get(Verb(base, form)) or (ing if form == "ing" else past)
-
-
-def forms_of(bases: Iterator[str] | tuple[str, ...]) -> frozenset[str]:
-    """Every form of the verbs with these bases."""
-    wanted = set(bases)
-    return frozenset(form for form, known in _forms().items() if known.base in wanted)

@@ -36,9 +36,6 @@ class Locked(BaseModel):
     patterns: tuple[str, ...]
     files: dict[str, File]
 
-    def missing_from(self, folder: Path) -> list[str]:
-        return [name for name in self.files if not (folder / name).is_file()]
-
     def as_in(self, folder: Path, report: Progress) -> Locked:
         """The same with the files that the folder holds now, hashed; ``report`` counts bytes."""
         total, done, now = sum(file.bytes for file in self.files.values()), 0, {}

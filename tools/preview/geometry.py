@@ -29,8 +29,3 @@ def turn(degrees: float, about: Point = (0.0, 0.0)) -> Matrix:
 def move(matrix: Matrix, point: Point) -> Point:
     x, y, _ = matrix @ (point[0], point[1], 1.0)
     return float(x), float(y)
-
-
-def size_of(matrix: Matrix) -> float:
-    """By how much the map enlarges a length, averaged over directions."""
-    return math.sqrt(abs(float(np.linalg.det(matrix[:2, :2]))))
