@@ -52,9 +52,9 @@ from agent.status import Status
 from agent.store import LEASE, JobRow, JobStore
 from agent.telemetry import job_span
 from agent.usage import usage_by_stage
-from agent.views import JobView, view_of
+from agent.views import WAITS_FOR_STORAGE, JobView, view_of
 from tools.artifacts import named_in, writing_to
-from tools.errors import BackendError, Cancelled, InputError, SteadfaceError, Unavailable
+from tools.errors import BackendError, Cancelled, InputError, SteadfaceError, StorageAway, Unavailable
 from tools.logs import logged_as, request_id
 from tools.pools import Closed, Pool
 
@@ -65,6 +65,9 @@ _LOOK = 0.2
 
 _RENEWAL = LEASE / 6
 """Seconds between an owner's signs of life."""
+
+_STORAGE_LOOK = 2.0
+"""Seconds between questions to a storage that is away; the client takes its own time for each."""
 
 
 class JobEngine:
@@ -214,7 +217,7 @@ class JobEngine:
         self._announce()
         cancelled = self.wait(job_id, seconds=2)
         if cancelled.ended:
-            self.artifacts.drop_job(job_id)  # one that waits for a phase has some, and nobody who runs it
+            self._drop(job_id)  # one that waits for a phase has some, and nobody who runs it
         return cancelled
 
     def refine(self, job_id: str, instruction: str) -> Refined:
@@ -344,8 +347,24 @@ class JobEngine:
                 return
             self._phase = self._phase if row.phase is None else row.phase
         with suppress(LeaseLost), logged_as(row.request_id, row.id):
-            _Run(self, row, graph).run()
+            try:
+                _Run(self, row, graph).run()
+            except StorageAway as error:
+                self._announce()
+                self._wait_for_storage(row, error)
         self._announce()
+
+    def _wait_for_storage(self, row: JobRow, error: StorageAway) -> None:
+        """Until it answers whether it has what the job needs first, or says why it never will."""
+        log.warning("a runner waits: %s", error)
+        while not self._stopping.wait(_STORAGE_LOOK):
+            try:
+                self.artifacts.exists(row.request["photo"])
+            except StorageAway:
+                continue
+            except Unavailable as error:
+                log.warning("a runner goes on: %s", error)
+            return
 
     def _drop_leftovers(self) -> None:
         """Delete what ended jobs left: a cancelled call may have written after its job was tidied up."""
@@ -354,8 +373,13 @@ class JobEngine:
                 row = self.store.get(job_id)
                 if row is None or row.ended:
                     self.artifacts.drop_job(job_id)
-        except Unavailable as error:  # jobs say so themselves
+        except (Unavailable, StorageAway) as error:  # jobs say so themselves
             log.warning("what ended jobs left stays for now: %s", error)
+
+    def _drop(self, job_id: str) -> None:
+        """Delete what an ended job left."""
+        with suppress(Unavailable, StorageAway):  # the next start does
+            self.artifacts.drop_job(job_id)
 
 
 class _Run:
@@ -385,13 +409,15 @@ class _Run:
             with job_span(self.row) as tell:
                 ended = self._outcome()
                 tell(ended)
+        except StorageAway:
+            self._put_back()
+            raise
         finally:
             self.over.set()
             listener.join()
         self.engine.store.write(self.row, **ended)  # first: what a killed process left is dropped by the next one
         if ended["status"] != "queued":
-            with suppress(Unavailable):  # the next start drops it
-                self.engine.artifacts.drop_job(self.row.id)
+            self.engine._drop(self.row.id)
 
     def _outcome(self) -> dict[str, Any]:
         try:
@@ -410,7 +436,7 @@ class _Run:
             return self._end("failed", error=self._told(error, {"best_first_frame": error.best}))
         except InputError as error:
             return self._end("failed", error=self._told(error, error.attachments))
-        except (LeaseLost, DatabaseAway):
+        except (LeaseLost, DatabaseAway, StorageAway):
             raise
         except SteadfaceError as error:
             return self._end("failed", error=self._told(error, {}))
@@ -467,7 +493,19 @@ class _Run:
         """Back into the queue, to wait there for a phase."""
         if self._cancel_asked():
             return self._end("cancelled")
-        return {"status": "queued", "phase": phase, "ran": time.time() - (self.row.started or time.time())}
+        return {"status": "queued", "phase": phase, "ran": self._ran()}
+
+    def _ran(self) -> float:
+        return time.time() - (self.row.started or time.time())
+
+    def _put_back(self) -> None:
+        """Into its place in the queue, to wait there for the storage."""
+        now = self.engine.store.held(self.row)
+        if now.cancel_asked:
+            self.engine.store.write(self.row, **self._end("cancelled"))
+        else:
+            progress = {**(now.progress or {}), "waits": WAITS_FOR_STORAGE}
+            self.engine.store.write(self.row, status="queued", progress=progress, ran=self._ran())
 
     def _whole(self, checkpoint: StateSnapshot) -> bool:
         """Whether every file that a checkpoint names is there, and as it was made."""

@@ -32,7 +32,7 @@ from agent.state import (
     load_plan,
 )
 from agent.telemetry import span, tell_scores
-from tools.errors import SteadfaceError
+from tools.errors import SteadfaceError, StorageAway
 from tools.pools.calls import (
     Animate,
     ClipReply,
@@ -298,6 +298,8 @@ def fix_keyframes(state: State, context: Context, tools: Tools) -> Update:
     )
     try:
         fixed = tools.call(request, KeyframesReply).keyframes
+    except StorageAway:
+        raise
     except SteadfaceError as error:
         return _not_repaired(state, tools, error)
     return {"keyframes": [keyframe.model_dump() for keyframe in fixed]}
@@ -322,6 +324,8 @@ def repair_identity(state: State, context: Context, tools: Tools) -> Update:
     )
     try:
         reply = tools.call(request, RepairReply)
+    except StorageAway:
+        raise
     except SteadfaceError as error:
         return _not_repaired(state, tools, error)
     return {"clip": reply.clip, "fit": reply.fit.model_dump(), "keyframes": []}

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 CANDIDATE = "candidate_{}.png"
 """Name of a first frame in the folder of a job that stopped after them; the number goes in."""
 
+WAITS_FOR_STORAGE = "Waiting until the storage of artifacts answers again"
+
 
 class CandidateView(BaseModel):
     """One first frame, as it was scored."""
@@ -163,6 +165,9 @@ def view_of(
 ) -> JobView:
     kept, result = row.request.get("kept"), row.result
     painted = FirstFrames.model_validate(result) if result and "video" not in result else None
+    progress = _progress(row)
+    if progress.get("doing") == WAITS_FOR_STORAGE:
+        estimate_seconds = None
     view = JobView(
         job_id=row.id,
         status=row.status,
@@ -177,7 +182,7 @@ def view_of(
         first_frames=painted,
         result=Delivered.model_validate(result) if result and not painted else None,
         error=JobError.model_validate(row.error) if row.error else None,
-        **_progress(row),
+        **progress,
     )
     if painted:
         for candidate in view.candidates:
@@ -186,8 +191,9 @@ def view_of(
 
 
 def _progress(row: JobRow) -> dict[str, Any]:
-    """As it was told last; a job that waits does nothing, but that one may wait for its next phase."""
-    progress = row.progress or {}
+    """As it was told last; a job that waits does nothing, but that it may be told what for."""
+    progress = {**(row.progress or {})}
+    waits = progress.pop("waits", "")
     if row.status != "queued":
         return progress
-    return {**progress, "doing": "" if row.phase is None or row.ran is None else PHASES[row.phase].kept}
+    return {**progress, "doing": waits or ("" if row.phase is None or row.ran is None else PHASES[row.phase].kept)}

@@ -113,7 +113,7 @@ def s3() -> Iterator[S3Server]:
 
     server = S3Server()
     yield server
-    server.close()
+    server.stop()
 
 
 @pytest.fixture

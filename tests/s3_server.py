@@ -17,11 +17,10 @@ class S3Server:
     def __init__(self) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._number = count(1)
-        self._server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-        self._server.start()
-        host, port = self._server.get_host_and_port()
+        self._port = 0
+        self.start()
         self.environment = {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -33,9 +32,22 @@ class S3Server:
         self._backend.create_bucket(name, "us-east-1")
         return Bucket(self._backend, name)
 
-    def close(self) -> None:
-        self._server.stop()
-        self._server._server.server_close()
+    def start(self) -> None:
+        self._server: ThreadedMotoServer | None = ThreadedMotoServer("127.0.0.1", self._port, verbose=False)
+        self._server.start()
+        _, self._port = self._server.get_host_and_port()
+
+    def stop(self) -> None:
+        """Nobody answers then; what lies in the buckets stays."""
+        if self._server:
+            self._server.stop()
+            self._server._server.server_close()
+            self._server = None
+
+    def start_again(self) -> None:
+        """Where it was stopped."""
+        if not self._server:
+            self.start()
 
     @property
     def _backend(self) -> S3Backend:

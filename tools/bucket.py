@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tools.artifacts import Folder, Kept, hash_of, room_on_disk
-from tools.errors import InputError, SteadfaceError, Unavailable
+from tools.errors import InputError, SteadfaceError, StorageAway, Unavailable
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -28,6 +28,20 @@ _EXTRAS = {"s3": "steadface[s3]", "s3a": "steadface[s3]", "gs": "gcsfs", "gcs": 
 
 _FULL = {"XMinioStorageFull", "InsufficientStorage", "QuotaExceeded", "507"}
 """Codes with which servers that speak S3 say that they have no room."""
+
+_AWAY = {
+    "ConnectionError",
+    "HTTPClientError",
+    "TimeoutError",
+    "ClientConnectionError",
+    "ClientPayloadError",
+    "ServiceRequestError",
+    "ServiceResponseError",
+}
+"""Kinds of errors, by name since each client has its own, of which no server knows: botocore's, aiohttp's, Azure's."""
+
+_FOR_NOW = {408, 429, 500, 502, 503, 504}
+"""HTTP statuses of servers that may answer the same request later."""
 
 
 class Bucket:
@@ -155,8 +169,10 @@ class Bucket:
         except SteadfaceError:
             raise
         except Exception as error:  # each client has its own
-            log.warning("%s failed: %s: %s", self._url, type(error).__name__, error)
-            raise self._plainly(error) from error
+            told = self._plainly(error)
+            level = logging.INFO if isinstance(told, StorageAway) else logging.WARNING  # who waits for it tells once
+            log.log(level, "%s failed: %s: %s", self._url, type(error).__name__, error)
+            raise told from error
 
     def _plainly(self, error: Exception) -> SteadfaceError:
         code = _code(error)
@@ -169,19 +185,35 @@ class Bucket:
             )
         if isinstance(error, FileNotFoundError):
             return Unavailable(f"There is no {self._url}; make its bucket, or correct STEADFACE_ARTIFACTS_URL.")
+        what = code or type(error).__name__
+        if _is_away(error):
+            return StorageAway(
+                f"The storage at {self._url} cannot be used now ({what}); jobs go on when it is back. See that it can "
+                "be reached from this machine."
+            )
         return Unavailable(
-            f"The storage at {self._url} does not answer as it should ({code or type(error).__name__}); see that it "
-            "can be reached from this machine, and try again."
+            f"The storage at {self._url} does not answer as it should ({what}); see its log, and that "
+            "STEADFACE_ARTIFACTS_URL is right."
         )
+
+
+def _is_away(error: Exception) -> bool:
+    status = _response(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status in _FOR_NOW or not _AWAY.isdisjoint(kind.__name__ for kind in type(error).__mro__)
 
 
 def _code(error: Exception) -> str:
     """What an S3 server called its error; empty where it is none of one."""
+    return str(_response(error).get("Error", {}).get("Code", ""))
+
+
+def _response(error: Exception) -> dict[str, Any]:
+    """What an S3 server answered; empty where the error is none of one."""
     for each in (error, error.__cause__):
         response = getattr(each, "response", None)
         if isinstance(response, dict):
-            return str(response.get("Error", {}).get("Code", ""))
-    return ""
+            return response
+    return {}
 
 
 def _kept(key: str, facts: dict[str, Any], storage: AbstractFileSystem) -> Kept:

@@ -3,7 +3,8 @@
     SteadfaceError
     ├── InputError      the caller can mend it; the message says how
     ├── BackendError    a model or an engine failed
-    └── Unavailable     weights, a GPU or a server is missing; the message says which command gets it
+    ├── Unavailable     weights, a GPU or a server is missing; the message says which command gets it
+    └── StorageAway     the storage of artifacts does not answer; the same can be asked again
 
     Cancelled           the job was cancelled; no error, so no SteadfaceError
 
@@ -35,6 +36,10 @@ class BackendError(SteadfaceError):
 
 class Unavailable(SteadfaceError):  # noqa: N818 - says what the machine lacks, as the design names it
     """Something that the chosen preset needs is not on this machine."""
+
+
+class StorageAway(SteadfaceError):  # noqa: N818 - what it says
+    """The storage of artifacts does not answer; what was asked for can be tried again."""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error

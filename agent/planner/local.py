@@ -9,7 +9,7 @@ from typing import Any
 from agent.planner.chat import Completion, Outage
 from agent.planner.desk import Desk
 from tools.contracts import ChatMessage
-from tools.errors import SteadfaceError
+from tools.errors import SteadfaceError, StorageAway
 from tools.pools.calls import Backend, ChatReply, CompleteChat
 
 
@@ -32,6 +32,8 @@ class Local:
         )
         try:
             reply = self._desk.call(request, ChatReply)
+        except StorageAway:
+            raise
         except SteadfaceError as error:
             raise Outage(str(error).rstrip(".")) from None
         return Completion(reply.text, reply.seconds)

@@ -10,7 +10,7 @@ import pytest
 from trials import Babble, Compute, Die, Fail, QuickWork, Work
 from watching import is_gone, wait_until
 
-from tools.errors import BackendError, Cancelled, InputError, Unavailable
+from tools.errors import BackendError, Cancelled, InputError, StorageAway, Unavailable
 from tools.pools import Closed
 
 
@@ -46,9 +46,9 @@ def test_what_a_library_prints_goes_to_the_log(call):
     assert "nonsense" in call.log("render")
 
 
-@pytest.mark.parametrize("kind", [InputError, Unavailable, BackendError])
+@pytest.mark.parametrize("kind", [InputError, Unavailable, StorageAway, BackendError])
 def test_an_error_keeps_its_type_and_text(call, kind):
-    with pytest.raises(kind, match=r"^(There is no face|There is no GPU|The model broke)\.$") as caught:
+    with pytest.raises(kind, match=r"^(There is no face|There is no GPU|Nobody answers|The model broke)\.$") as caught:
         call(Fail(error=kind.__name__))
     assert type(caught.value) is kind
 

@@ -11,7 +11,7 @@ import pytest
 
 from agent.settings import load_settings
 from tools.artifacts import Artifacts
-from tools.errors import BackendError, InputError, Unavailable
+from tools.errors import BackendError, InputError, StorageAway, Unavailable
 
 DATA = b"some bytes of a picture"
 HASH = hashlib.sha256(DATA).hexdigest()
@@ -167,7 +167,7 @@ def test_a_bucket_that_is_not_there_is_told(tmp_path, bucket):
 def test_a_server_that_is_not_there_is_told(tmp_path, bucket, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-    with pytest.raises(Unavailable, match=r"^The storage at s3://\S+ does not answer as it should \(EndpointConnec"):
+    with pytest.raises(StorageAway, match=r"^The storage at s3://\S+ cannot be used now \(EndpointConnec"):
         Artifacts(tmp_path, bucket.url).put(DATA, "png")
     assert copies(Artifacts(tmp_path)) == []
 

@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 
 from tools.artifacts import Artifacts
-from tools.errors import Unavailable
+from tools.errors import StorageAway, Unavailable
 from tools.home import home_folder
 from tools.pools import wire
 from tools.pools.connection import Died
@@ -39,7 +39,7 @@ class Host:
         try:
             if not Artifacts(self._root, self._artifacts_url).exists(mark):
                 return f"The node {node} does not see the artifacts of this machine"
-        except Unavailable as error:
+        except (Unavailable, StorageAway) as error:
             return f"The node {node} cannot work: {str(error).removesuffix('.')}"
         if self._process is None:
             os.environ["STEADFACE_HOME"] = str(self._root)

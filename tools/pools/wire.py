@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from tools.errors import BackendError, Cancelled, InputError, SteadfaceError, Unavailable
+from tools.errors import BackendError, Cancelled, InputError, SteadfaceError, StorageAway, Unavailable
 from tools.pools import CallKey
 from tools.pools.calls import Message
 from tools.pools.usage import Usage
 
-_ERRORS = (InputError, Unavailable, BackendError, SteadfaceError, Cancelled)
+_ERRORS = (InputError, Unavailable, StorageAway, BackendError, SteadfaceError, Cancelled)
 """What crosses with its type and text kept; a class before the one that it derives from."""
 
 

@@ -138,6 +138,7 @@ def fail(request: Fail, bench):
     made = {
         "InputError": lambda: errors.InputError("There is no face.", {"picture": "0" * 64 + ".png"}),
         "Unavailable": lambda: errors.Unavailable("There is no GPU."),
+        "StorageAway": lambda: errors.StorageAway("Nobody answers."),
         "BackendError": lambda: errors.BackendError("The model broke."),
         "ValueError": lambda: ValueError("two\nlines"),
         "MemoryError": MemoryError,
