@@ -48,6 +48,10 @@ class Batch(BaseModel):
 
     batch_id: str
     status: Status
+    order: Literal["rows", "phases"] = Field(
+        description="rows: one after another; phases: all plans, first frames and videos of some rows, so that the "
+        "first results come late"
+    )
     rows: int
     completed: int
     failed: int
@@ -70,6 +74,8 @@ class Batch(BaseModel):
             f"Batch {self.batch_id} is {self.status}: {self.completed} of {self.rows} rows completed, "
             f"{self.failed} failed, {self.passed} passed{rate}."
         ]
+        if self.status == "running" and self.order == "phases":
+            lines.append("Its rows are made phase by phase, so the first results come late.")
         lines += [self.reason] if self.reason else []
         lines += ["These are previews: animatics whose pixels are a sketch, not photorealistic videos."] * self.sketch
         lines += [
@@ -101,6 +107,7 @@ def batch_of(batches: ServedBatches, batch: KeptBatch, settings: Settings, reach
     return Batch(
         **now.model_dump(exclude={"device_seconds"}),
         batch_id=batch.id,
+        order=batch.order,
         status="cancelled" if cancelled else status,
         reason=plainly(end.reason, settings, reach) if end and end.reason else None,
         sketch=any(row.sketch for row in best),

@@ -40,6 +40,7 @@ async def test_a_batch_is_begun_at_once_and_told_with_its_scores(connection: Any
             },
         ],
         "consent": "synthetic",
+        "order": "phases",
     }  # fmt: skip
     async with connection.open() as client:
         begun = await client.call_tool("run_batch", asked)
@@ -49,7 +50,8 @@ async def test_a_batch_is_begun_at_once_and_told_with_its_scores(connection: Any
         made = told.structured_content
         job = await client.call_tool("get_video_job", {"job_id": made["best"][0]["job_id"]})
         again = await client.call_tool("run_batch", asked)
-    assert (batch["status"], batch["rows"]) == ("running", 3)
+    assert (batch["status"], batch["rows"], batch["order"]) == ("running", 3, "phases")
+    assert "phase by phase" in begun.content[0].text
     assert again.structured_content["batch_id"] != batch["batch_id"], "an ended batch is not taken for a new call"
     assert f'get_batch(batch_id="{batch["batch_id"]}", wait_seconds=45)' in batch["next_step"]
     assert batch["next_step"] in begun.content[0].text
