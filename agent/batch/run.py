@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,11 +16,12 @@ from agent.batch.order import IN_FLIGHT, Order
 from agent.batch.results import ROWS, Ended, ResultFiles, RowError, RowResult
 from agent.batch.rows import Row
 from agent.batch.standing import Standing, standing
+from agent.database import DatabaseAway
 from agent.errors import Busy
 from agent.report import Report
 from agent.requests import call_of
 from agent.views import JobError, view_of
-from tools.errors import InputError, Unavailable
+from tools.errors import InputError, StorageAway, Unavailable
 
 if TYPE_CHECKING:
     from agent.jobs import JobEngine
@@ -26,8 +29,13 @@ if TYPE_CHECKING:
     from agent.settings import Recipe
     from agent.store import JobRow
 
+log = logging.getLogger(__name__)
+
 _LOOK = 0.2
 """Seconds between looks at the jobs."""
+
+_AWAY = 2.0
+"""Seconds between looks while the database or the storage is away."""
 
 Requested = Callable[[Row, int], "tuple[JobRequest, Recipe]"]
 """The request of a row, for the attempt of this number, from 0. Raises ``InputError``."""
@@ -104,15 +112,29 @@ class BatchRun:
         reason = None
         for row in rows:
             while len(self._begun) >= self._most() and not self._stopping.is_set():
-                self._settle()
+                self._outlast(self._settle)
             reason = self._why_stop()
             if self._stopping.is_set() or reason or not self._left:
                 break
             self._left -= 1
-            self._begin(row)
+            self._outlast(partial(self._begin, row))
         while self._begun and not self._stopping.is_set():
-            self._settle()
+            self._outlast(self._settle)
         return reason
+
+    def _outlast(self, step: Callable[[], None]) -> None:
+        """Take a step of the run, again and again while the database or the storage is away, unless it was to end."""
+        told = False
+        while not self._stopping.is_set():
+            try:
+                step()
+            except (DatabaseAway, StorageAway) as error:
+                if not told:
+                    log.warning("a batch waits: %s", error)
+                told = True
+                self._stopping.wait(_AWAY)
+            else:
+                return
 
     def cancel(self) -> None:
         """Cancel the jobs of rows that were begun; the next run would find them cancelled."""

@@ -7,12 +7,16 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 from agent.store import JobStore
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
+    from s3_server import Bucket, S3Server
 
 
 def jobs(home: Path) -> list[str]:
@@ -204,6 +208,37 @@ def test_what_other_rows_would_miss_too_stops_the_batch_and_no_row_is_blamed(
     assert done.exit_code == 1
     assert "The preset preview cannot run here" in done.stderr
     assert lines("errors") == {}
+
+
+def test_a_batch_outlasts_its_database_and_its_storage(
+    begin: Any,
+    manifest: Any,
+    lines: Any,
+    tmp_path: Path,
+    postgres: PostgresServer,
+    s3: S3Server,
+    bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STEADFACE_DATABASE_URL", postgres.new_database())
+    monkeypatch.setenv("STEADFACE_ARTIFACTS_URL", bucket.url)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    running = begin(manifest(**{f"row{number}": "video=1" for number in range(5)}))
+    results = tmp_path / "out" / "results.jsonl"
+    for away in (postgres, s3):
+        until(lambda before=len(ended(results)): len(ended(results)) > before)
+        away.stop()
+        try:
+            time.sleep(3)
+        finally:
+            away.start_again()
+    assert running.wait(timeout=50) == 0, running.communicate()
+    assert len(ended(results)) == 5
+    assert not (tmp_path / "out" / "errors.jsonl").read_text()
+
+
+def ended(results: Path) -> list[str]:
+    return results.read_text().splitlines() if results.exists() else []
 
 
 def test_an_unknown_id_is_refused(batch: Any, manifest: Any) -> None:

@@ -5,7 +5,9 @@ import importlib
 import os
 import stat
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -170,6 +172,49 @@ def test_a_server_that_is_not_there_is_told(tmp_path, bucket, monkeypatch):
     with pytest.raises(StorageAway, match=r"^The storage at s3://\S+ cannot be used now \(EndpointConnec"):
         Artifacts(tmp_path, bucket.url).put(DATA, "png")
     assert copies(Artifacts(tmp_path)) == []
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Has every request of the storage answered with a status and a code."""
+    said = []
+
+    class Answer(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_PUT(self):
+            status, code = said[0]
+            body = f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        yield said
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "sentence"),
+    [
+        (503, "SlowDown", StorageAway, r"cannot be used now \(SlowDown\); jobs go on when it is back"),
+        (500, "InternalError", StorageAway, r"cannot be used now \(InternalError\); jobs go on when it is back"),
+        (507, "XMinioStorageFull", InputError, "is full; free some space there"),
+        (400, "SomethingElse", Unavailable, r"does not answer as it should \(SomethingElse\)"),
+    ],
+)
+def test_only_what_may_pass_by_itself_is_waited_for(tmp_path, bucket, answers, status, code, kind, sentence):
+    answers.append((status, code))
+    with pytest.raises(kind, match=rf"^The storage at s3://\S+ {sentence}"):
+        Artifacts(tmp_path, bucket.url).put(DATA, "png")
 
 
 def test_missing_credentials_are_told(tmp_path, bucket, monkeypatch):
