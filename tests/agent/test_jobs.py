@@ -16,6 +16,7 @@ from agent.intent import prepare
 from agent.jobs import JobEngine
 from agent.settings import load_settings
 from tools import media
+from tools.errors import StorageAway
 
 PERSON_PHOTO = "examples/astronaut.jpg"
 
@@ -154,6 +155,21 @@ def test_a_repair_that_fails_leaves_the_video_as_it_was_and_says_so(engine):
     assert view.status == "completed"
     assert [note for note in report["events"] if "drift and could not be repaired: The detailer is out" in note]
     assert [(repair["accepted"], repair["objection"]) for repair in report["repairs"]] == [(False, "It failed.")]
+
+
+@pytest.mark.parametrize("operation", ["fix_keyframes", "repair_window"])
+def test_a_storage_that_is_away_for_a_moment_costs_no_repair(engine, monkeypatch, operation):
+    call, away = engine._pool.call, [StorageAway("Nobody answers.")]
+
+    def called(request, *given):
+        if request.operation == operation and away:
+            raise away.pop()
+        return call(request, *given)
+
+    monkeypatch.setattr(engine._pool, "call", called)
+    view = run(engine, "similarity=0.9 damage=15-25")
+    assert [repair["accepted"] for repair in report_of(view)["repairs"]] == [True]
+    assert not away
 
 
 def test_a_repair_that_makes_it_worse_is_refused(engine):

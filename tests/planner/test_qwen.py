@@ -44,7 +44,7 @@ from agent.planner.rules import RulePlanner
 from agent.planner.validators import check_spatial, check_temporal
 from prompts import templates
 from tools.contracts import ChatMessage
-from tools.errors import BackendError, Cancelled, InputError, Unavailable
+from tools.errors import BackendError, Cancelled, InputError, StorageAway, Unavailable
 from tools.pools.calls import ChatReply, CompleteChat
 
 PROMPT = "A woman in an orange flight suit walks across the launch pad at dawn."
@@ -497,6 +497,11 @@ def test_a_model_in_a_worker_is_asked_the_same(stub: Stub) -> None:
 def test_a_model_that_is_not_there_or_fails_is_an_outage(error: Exception) -> None:
     plan = local(Worker(error))
     assert plan.planner == f"rules ({str(error).rstrip('.')})"
+
+
+def test_for_a_storage_that_is_away_the_job_waits_and_the_rules_do_not_plan() -> None:
+    with pytest.raises(StorageAway):
+        local(Worker(StorageAway("Nobody answers.")))
 
 
 class Scripted:
