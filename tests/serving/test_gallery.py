@@ -104,7 +104,7 @@ async def test_what_cannot_be_is_said_in_one_sentence(served: Any) -> None:
         (400, "limit cannot be taken", await browser.get("/api/jobs?limit=0")),
         (400, "status cannot be taken", await browser.get("/api/jobs?status=lost")),
         (400, "instruction cannot be taken", await browser.post(refine, json={})),
-        (400, "The prompt is empty", await browser.post(refine, json={"instruction": " "})),
+        (400, "The follow-up is empty", await browser.post(refine, json={"instruction": " "})),
         (415, "Content-Type: application/json", await browser.post(refine, data={"instruction": "slower"})),
         (415, "is no JSON", await browser.post(refine, content="slower", headers=JSON)),
         (413, "More than 66 KB", await browser.post(refine, content=b'"' + b"x" * 70_000, headers=JSON)),
