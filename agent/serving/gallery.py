@@ -42,7 +42,7 @@ _LARGEST_BODY = 64 * 1024
 """Bytes."""
 
 _SHOWN = (1280, 1280)
-"""Pixels of a candidate at the most."""
+"""Pixels of a picture at the most."""
 
 _FILE_CSP = f"{SHUT}; img-src 'self' data:; media-src 'self' data:; style-src 'unsafe-inline'"
 """For files, which show themselves and run nothing; a report is one page with its pictures in it."""
@@ -94,6 +94,7 @@ class _Gallery:
             self._route("/api/queue/pause", self.pause, "POST"),
             self._route("/api/queue/resume", self.resume, "POST"),
             self._route("/jobs/{job_id}/candidates/{number:int}.jpg", self.candidate),
+            self._route("/jobs/{job_id}/attachments/{label}.jpg", self.attachment),
             self._route("/jobs/{job_id}/{name}", self.file),
         ]
 
@@ -172,8 +173,13 @@ class _Gallery:
     async def candidate(self, request: Request) -> Response:
         job_id, number = request.path_params["job_id"], request.path_params["number"]
         picture = await anyio.to_thread.run_sync(lambda: _candidate(self._engine.get().view(job_id), number))
-        headers = {"Content-Security-Policy": _FILE_CSP, "Cache-Control": "private, max-age=86400"}
-        return Response(picture, media_type="image/jpeg", headers=headers)
+        return _shown(picture)
+
+    async def attachment(self, request: Request) -> Response:
+        """A picture that shows why the job failed."""
+        job_id, label = request.path_params["job_id"], request.path_params["label"]
+        picture = await anyio.to_thread.run_sync(lambda: _attachment(self._engine.get().view(job_id), label))
+        return _shown(picture)
 
     async def _job(self, job_id: str, **told: str | None) -> Response:
         view = await anyio.to_thread.run_sync(lambda: self._engine.get().view(job_id))
@@ -212,13 +218,29 @@ class _NotJson(InputError):  # noqa: N818 - what it says
     """A body that is not JSON, or not said to be."""
 
 
-def _candidate(view: JobView, number: int) -> bytes:
-    """A first frame as JPEG, as large as a page shows it."""
-    from PIL import Image
+def _shown(picture: bytes) -> Response:
+    headers = {"Content-Security-Policy": _FILE_CSP, "Cache-Control": "private, max-age=86400"}
+    return Response(picture, media_type="image/jpeg", headers=headers)
 
+
+def _candidate(view: JobView, number: int) -> bytes:
     file = next((candidate.file for candidate in view.candidates if candidate.number == number), None)
     if file is None or not Path(file).is_file():
         raise _Missing(f"Job {view.job_id} has no candidate {number}.")
+    return _jpeg(Path(file))
+
+
+def _attachment(view: JobView, label: str) -> bytes:
+    file = view.error.attachments.get(label) if view.error else None
+    if file is None or not Path(file).is_file():
+        raise _Missing(f"Job {view.job_id} has no {label[:100]}.")
+    return _jpeg(Path(file))
+
+
+def _jpeg(file: Path) -> bytes:
+    """A picture as large as a page shows it."""
+    from PIL import Image
+
     out = BytesIO()
     with Image.open(file) as image:
         shown = image.convert("RGB")

@@ -10,6 +10,8 @@ export interface Carrier {
   address(id: string, file: Picture | "video"): Promise<string>;
   /** The page that tells everything, where a browser can open it. */
   report?(id: string): string;
+  /** What shows why a job failed, by its label. */
+  attachment?(id: string, label: string): string;
   /** Put the video where the user keeps files, where this page can. */
   save?(job: VideoJob): Promise<void>;
 }

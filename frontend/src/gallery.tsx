@@ -7,8 +7,9 @@ import { sentence } from "./carrier";
 import { second, similarity } from "./figures";
 import { watching } from "./hooks";
 import { fileOf, HttpCarrier, LoginNeeded } from "./http_carrier";
-import { unfinished, type VideoJob } from "./job";
+import { type Queue, unfinished, type VideoJob } from "./job";
 import { Panel } from "./panel";
+import { QueuePanel } from "./queue";
 
 const MOST = 100;
 const LOOK = 4000;
@@ -60,14 +61,16 @@ function AllJobs() {
   const [preset, setPreset] = useState("");
   const [words, setWords] = useState("");
   const [jobs, setJobs] = useState<VideoJob[] | null>(null);
+  const [queue, setQueue] = useState<Queue>({ paused: false, unfinished: 0, jobs: [] });
   const [fault, setFault] = useState<unknown>(null);
   useEffect(() => {
     let current = true;
     const stop = watching(async () => {
       try {
-        const found = await carrier.jobs({ status, q: words.trim() }, MOST);
+        const [found, waiting] = await Promise.all([carrier.jobs({ status, q: words.trim() }, MOST), carrier.queue()]);
         if (!current) return;
         setJobs(found);
+        setQueue(waiting);
         setFault(null);
       } catch (error) {
         if (current) setFault(error);
@@ -80,10 +83,12 @@ function AllJobs() {
   }, [status, words]);
 
   const presets = [...new Set((jobs ?? []).flatMap((job) => job.result?.preset ?? []))].sort();
+  const estimates = new Map((jobs ?? []).map((job) => [job.job_id, job.estimate_seconds]));
   const shown = (jobs ?? []).filter((job) => !preset || job.result?.preset === preset);
   return (
     <>
       <h1>Videos</h1>
+      <QueuePanel queue={queue} carrier={carrier} estimates={estimates} show={setQueue} />
       <div class="filters" role="search">
         <label>
           Words
@@ -123,14 +128,13 @@ function Card({ job }: { job: VideoJob }) {
   const candidate = job.candidates.find((one) => one.chosen) ?? job.candidates[0];
   const file = candidate ? `candidates/${candidate.number}.jpg` : job.result && "contact_sheet.jpg";
   const result = job.result;
+  const told = result ? `similarity ${similarity(result.identity_skip)}, ${second(result.seconds)}` : message(job);
   return (
     <li>
       <a class="card" href={`#/jobs/${job.job_id}`}>
         {file ? <img src={fileOf(job.job_id, file)} alt="" loading="lazy" /> : <span class="blank" />}
         <span class="words">{job.prompt}</span>
-        <span class="small">
-          {result ? `similarity ${similarity(result.identity_skip)}, ${second(result.seconds)}` : job.message}
-        </span>
+        {told && <span class="small">{told}</span>}
         {unfinished(job) && (
           <progress aria-label={job.message} {...(job.total > 0 ? { max: job.total, value: job.done } : {})} />
         )}
@@ -142,9 +146,14 @@ function Card({ job }: { job: VideoJob }) {
   );
 }
 
+/** What the status does not say yet. */
+function message(job: VideoJob): string | null {
+  return job.message === job.status ? null : job.message;
+}
+
 function counted(count: number, filtered: boolean): string {
-  if (count > 0) return count === 1 ? "1 video" : `${count} videos`;
-  return filtered ? "No video is like that." : "There are no videos yet: ask your assistant, or run steadface generate.";
+  if (count > 0) return count === 1 ? "1 job" : `${count} jobs`;
+  return filtered ? "No job is like that." : "There are no videos yet: ask your assistant, or run steadface generate.";
 }
 
 function Fault({ error }: { error: unknown }) {

@@ -1,5 +1,5 @@
 import { type Carrier, type Picture, Refusal } from "./carrier";
-import type { VideoJob } from "./job";
+import type { Queue, VideoJob } from "./job";
 
 export class LoginNeeded extends Refusal {
   constructor() {
@@ -35,12 +35,32 @@ export class HttpCarrier implements Carrier {
     return ask(`/api/jobs/${encodeURIComponent(id)}/cancel`, {});
   }
 
+  queue(): Promise<Queue> {
+    return ask("/api/queue");
+  }
+
+  pause(): Promise<Queue> {
+    return ask("/api/queue/pause", {});
+  }
+
+  resume(): Promise<Queue> {
+    return ask("/api/queue/resume", {});
+  }
+
+  putFirst(id: string): Promise<Queue> {
+    return ask(`/api/jobs/${encodeURIComponent(id)}/priority`, {});
+  }
+
   async address(id: string, file: Picture | "video"): Promise<string> {
     return fileOf(id, file === "video" ? "video.mp4" : file);
   }
 
   report(id: string): string {
     return fileOf(id, "report.html");
+  }
+
+  attachment(id: string, label: string): string {
+    return fileOf(id, `attachments/${encodeURIComponent(label)}.jpg`);
   }
 }
 

@@ -58,6 +58,12 @@ export interface FirstFrames {
   warnings: string[];
 }
 
+export interface JobError {
+  message: string;
+  /** The files that help to mend it, by what they are: `numbered_faces`, `best_first_frame`. */
+  attachments: Record<string, string>;
+}
+
 export interface VideoJob {
   job_id: string;
   status: Status;
@@ -76,9 +82,26 @@ export interface VideoJob {
   awaits: "candidate" | null;
   first_frames: FirstFrames | null;
   result: Delivered | null;
-  error: { message: string } | null;
+  error: JobError | null;
   video_uri: string | null;
   question: string | null;
+}
+
+/** A job in the queue: `QueuedJob` of `agent/queue.py`. */
+export interface QueuedJob {
+  job_id: string;
+  status: Status;
+  priority: number;
+  /** Its beginning. */
+  prompt: string;
+}
+
+/** The unfinished jobs, in the order in which they run: `Queue` of `agent/queue.py`. */
+export interface Queue {
+  paused: boolean;
+  /** How many there are; `jobs` has the first of them. */
+  unfinished: number;
+  jobs: QueuedJob[];
 }
 
 /** The job that a call with these arguments has begun, or looks at; `jobs` are the newest first. */

@@ -34,6 +34,7 @@ export function Panel({ job, carrier, show }: PanelProps) {
       />
       {fault && <p class="fault" role="alert">{fault}</p>}
       {job.error && <p class="box weak" role="alert">{job.error.message}</p>}
+      <Attachments job={job} carrier={carrier} />
       <div class="watch">
         <Film job={job} carrier={carrier} />
         {made && (
@@ -61,6 +62,21 @@ function Warnings({ warnings }: { warnings: readonly string[] }) {
     <ul class="box weak" aria-label="Warnings">
       {warnings.map((warning) => <li key={warning}>{warning}</li>)}
     </ul>
+  );
+}
+
+/** The pictures that show why the job failed, where the page can have them by an address. */
+function Attachments({ job, carrier }: { job: VideoJob; carrier: Carrier }) {
+  const labels = carrier.attachment ? Object.keys(job.error?.attachments ?? {}) : [];
+  return (
+    <>
+      {labels.map((label) => (
+        <figure key={label} class="attachment">
+          <img src={carrier.attachment?.(job.job_id, label)} alt="" />
+          <figcaption class="small">{label.replaceAll("_", " ")}</figcaption>
+        </figure>
+      ))}
+    </>
   );
 }
 

@@ -237,6 +237,7 @@ def gallery(visit: Visit, site: Site, clip: bytes) -> Gallery:
         site.file(f"/jobs/{name}/contact_sheet.jpg", painted(180, (900, 300)), "image/jpeg")
         for number in range(1, 5):
             site.file(f"/jobs/{name}/candidates/{number}.jpg", painted(40 * number), "image/jpeg")
+    site.json("/api/queue", {"paused": False, "unfinished": 0, "jobs": []})
     return Gallery(visit, site)
 
 

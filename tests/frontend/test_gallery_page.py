@@ -32,6 +32,21 @@ def jobs(gallery: Any, job: Job) -> list[dict[str, Any]]:
     return told
 
 
+def test_a_cancelled_job_says_so_once(gallery: Any, job: Job) -> None:
+    gallery.site.json("/api/jobs", {"jobs": [job("cancelled", candidates=[], message="cancelled")]})
+    card = gallery.open().get_by_role("listitem")
+    expect(card.get_by_text("cancelled")).to_have_count(1)
+
+
+def test_a_failed_job_shows_the_picture_of_its_error(gallery: Any, job: Job, picture: Any) -> None:
+    error = {"kind": "InputError", "message": "Two faces.", "attachments": {"numbered_faces": "faces.png"}}
+    gallery.site.json("/api/jobs/one", job("failed", job_id="one", candidates=[], message="Two faces.", error=error))
+    gallery.site.file("/jobs/one/attachments/numbered_faces.jpg", picture(90), "image/jpeg")
+    page = gallery.open("#/jobs/one")
+    shown = page.get_by_role("figure").filter(has_text="numbered faces").locator("img")
+    gallery.visit.until(lambda: shown.evaluate("image => image.naturalWidth") == 320)
+
+
 def test_every_job_is_shown_with_its_picture_and_how_it_went(gallery: Any, jobs: Any) -> None:
     page = gallery.open()
     cards = page.get_by_role("listitem")
@@ -41,7 +56,7 @@ def test_every_job_is_shown_with_its_picture_and_how_it_went(gallery: Any, jobs:
     expect(cards.nth(2)).to_contain_text("<b>Nobody</b> waves.")
     expect(cards.nth(2)).to_contain_text("The photo shows no face.")
     gallery.visit.until(lambda: "/jobs/one/candidates/3.jpg" in gallery.site.asked)
-    expect(page.get_by_text("3 videos")).to_be_visible()
+    expect(page.get_by_text("3 jobs")).to_be_visible()
 
 
 def test_filters_ask_the_server(gallery: Any, jobs: Any) -> None:
@@ -118,7 +133,7 @@ def test_an_empty_gallery_says_how_to_begin(gallery: Any) -> None:
     page = gallery.open()
     expect(page.get_by_text("There are no videos yet")).to_be_visible()
     page.get_by_role("searchbox", name="Words").fill("desert")
-    expect(page.get_by_text("No video is like that.")).to_be_visible()
+    expect(page.get_by_text("No job is like that.")).to_be_visible()
 
 
 @pytest.mark.parametrize("place", ["", "#/jobs/one"])

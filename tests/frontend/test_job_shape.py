@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from agent.queue import Queue, QueuedJob
 from agent.serving.results import VideoJob
-from agent.views import CandidateView, CurvePoint, Delivered, FirstFrames
+from agent.views import CandidateView, CurvePoint, Delivered, FirstFrames, JobError
 
 SOURCE = Path(__file__).parents[2] / "frontend" / "src" / "job.ts"
 
 MODELS = {"VideoJob": VideoJob, "Candidate": CandidateView, "Point": CurvePoint, "Delivered": Delivered,
-          "FirstFrames": FirstFrames}  # fmt: skip
+          "FirstFrames": FirstFrames, "JobError": JobError, "Queue": Queue, "QueuedJob": QueuedJob}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -91,6 +91,24 @@ async def test_files_come_whole_or_in_ranges_and_are_nothing_else_than_they_say(
         assert shown.size == (256, 144)
 
 
+async def test_a_failed_job_gives_the_picture_of_its_error(
+    start_http: Callable[..., Any], instant: ModuleType, ask: Any
+) -> None:
+    out = BytesIO()
+    Image.fromarray(instant.picture(instant.Mark(similarity=1.0, faces=3))).save(out, "PNG")
+    group = f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+    url = start_http().url
+    async with Client(url) as client:
+        job = (await client.call_tool("generate_identity_video", ask("waves", reference=group))).structured_content
+    async with httpx2.AsyncClient(base_url=url.removesuffix("/mcp"), timeout=60) as browser:
+        shown = await browser.get(f"/jobs/{job['job_id']}/attachments/numbered_faces.jpg")
+        assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+        with Image.open(BytesIO(shown.content)) as picture:
+            assert picture.format == "JPEG"
+        nowhere = await browser.get(f"/jobs/{job['job_id']}/attachments/key.jpg")
+        assert (nowhere.status_code, nowhere.json()["error"]) == (404, f"Job {job['job_id']} has no key.")
+
+
 async def test_what_cannot_be_is_said_in_one_sentence(served: Any) -> None:
     browser, made = served
     job_id = made["job_id"]
