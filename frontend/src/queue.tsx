@@ -64,7 +64,7 @@ export function QueuePanel({ queue, carrier, estimates, show }: QueuePanelProps)
   );
 }
 
-const PAUSED = "The queue is paused: nothing that waits begins until you resume it. What runs goes on.";
+const PAUSED = "The queue is paused: nothing that waits begins until it is resumed. What runs goes on.";
 
 interface RowProps {
   job: QueuedJob;

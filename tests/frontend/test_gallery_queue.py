@@ -57,9 +57,9 @@ def test_a_waiting_job_is_put_first_and_the_focus_stays_in_the_queue(waiting: An
     panel(page).wait_for()
     moved = queue("one", "next", "two")
     waiting.site.json("/api/jobs/next/priority", moved)
-    waiting.site.json("/api/queue", moved)
     page.get_by_role("button", name="Run first: A child waves.").press("Enter")
-    expect(panel(page).locator("li a").nth(1)).to_have_text("A child waves.")
+    waiting.site.json("/api/queue", moved)
+    expect(panel(page).locator("li a").nth(1)).to_have_text("A child waves.", timeout=8000)
     expect(panel(page).get_by_role("heading")).to_be_focused()
     expect(page.get_by_role("status").first).to_contain_text("Next: A child waves.")
     assert waiting.site.posts == [("/api/jobs/next/priority", {})]
@@ -70,13 +70,13 @@ def test_a_paused_queue_says_that_nothing_begins_until_it_is_resumed(waiting: An
     panel(page).wait_for()
     for name, paused in (("pause", True), ("resume", False)):
         waiting.site.json(f"/api/queue/{name}", queue(*PROMPTS, paused=paused))
-    waiting.site.json("/api/queue", queue(*PROMPTS, paused=True))
     page.get_by_role("button", name="Pause").click()
-    expect(panel(page)).to_contain_text("nothing that waits begins until you resume it")
+    waiting.site.json("/api/queue", queue(*PROMPTS, paused=True))
+    expect(panel(page)).to_contain_text("nothing that waits begins until it is resumed", timeout=8000)
     expect(page.get_by_role("status").first).to_contain_text("The queue is paused")
-    waiting.site.json("/api/queue", queue(*PROMPTS))
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_role("button", name="Pause")).to_be_focused()
+    waiting.site.json("/api/queue", queue(*PROMPTS))
+    expect(page.get_by_role("button", name="Pause")).to_be_focused(timeout=8000)
     expect(panel(page)).not_to_contain_text("paused")
     assert waiting.site.posts == [("/api/queue/pause", {}), ("/api/queue/resume", {})]
 
