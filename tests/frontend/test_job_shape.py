@@ -16,13 +16,15 @@ from agent.views import CandidateView, CurvePoint, Delivered, FirstFrames, JobEr
 
 SOURCE = Path(__file__).parents[2] / "frontend" / "src" / "job.ts"
 
-MODELS = {"VideoJob": VideoJob, "Candidate": CandidateView, "Point": CurvePoint, "Delivered": Delivered,
-          "FirstFrames": FirstFrames, "JobError": JobError, "Queue": Queue, "QueuedJob": QueuedJob}  # fmt: skip
+MODELS: dict[str, type[BaseModel]] = {
+    "VideoJob": VideoJob, "Candidate": CandidateView, "Point": CurvePoint, "Delivered": Delivered,
+    "FirstFrames": FirstFrames, "JobError": JobError, "Queue": Queue, "QueuedJob": QueuedJob,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_field_that_the_pages_read_is_told_by_the_server(name: str) -> None:
-    model: type[BaseModel] = MODELS[name]
+    model = MODELS[name]
     written = re.search(rf"interface {name} {{(.*?)\n}}", SOURCE.read_text(encoding="utf-8"), re.DOTALL)
     assert written
     fields = dict(re.findall(r"^  (\w+): (.*);$", written[1], re.MULTILINE))
