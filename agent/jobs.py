@@ -143,7 +143,7 @@ class JobEngine:
         self._expect_room(client)
         renew(self.artifacts, request)
         request = self.consents.admit(request, client)
-        new = secrets.token_urlsafe(12)
+        new = secrets.token_hex(12)  # not base64: a command line takes an id that begins with a dash for an option
         job_id = self.store.add(
             new,
             request.model_dump(mode="json"),

@@ -31,7 +31,7 @@ from tools.errors import InputError
 MOST_UNFINISHED = 5
 """Batches of one client."""
 
-_ID = re.compile(r"[\w-]{16}")
+_ID = re.compile(r"[\w-]{16,24}")
 
 
 class KeptRow(BaseModel):
@@ -94,7 +94,7 @@ class KeptBatches:
             return same
         if len(unfinished) >= MOST_UNFINISHED:
             raise Busy(f"{MOST_UNFINISHED} of your batches are unfinished; wait for one to end, or cancel one.")
-        created, batch_id = datetime.now().astimezone(), secrets.token_urlsafe(12)
+        created, batch_id = datetime.now().astimezone(), secrets.token_hex(12)
         batch = KeptBatch(
             id=batch_id,
             client=client,

@@ -48,6 +48,12 @@ def report_of(view):
     return json.loads(Path(view.result.report).read_text())
 
 
+def test_a_jobs_id_can_be_typed_on_a_command_line(engine):
+    job_id = submit(engine, "similarity=0.9")
+    assert set(job_id) <= set("0123456789abcdef")  # none begins with a dash, as an option does
+    assert engine.wait(job_id, seconds=60).status == "completed"
+
+
 def test_a_job_ends_with_a_video_and_everything_that_belongs_to_it(engine, tmp_path):
     view = run(engine, "similarity=0.9", out=tmp_path / "out")
     assert view.status == "completed", view.error
