@@ -148,6 +148,19 @@ async def test_the_job_of_another_client_is_unknown_everywhere(
     assert len(get(f"{root}/api/jobs", headers=bearer(TOKEN)).json()["jobs"]) == 1
 
 
+async def test_the_picture_of_an_error_is_its_owners_alone(
+    start_oauth: Callable[..., str], issuer: Issuer, ask: Any, photo_data: str
+) -> None:
+    root = start_oauth()
+    async with caller(root, issuer.token("ada")) as ada:
+        asked = ask("similarity=0.1", reference=photo_data, on_gate_failure="fail")
+        failed = (await ada.call_tool("generate_identity_video", asked)).structured_content
+    assert failed["error"]["kind"] == "GateError"
+    picture = f"{root}/jobs/{failed['job_id']}/attachments/best_first_frame.jpg"
+    for who, status in ((issuer.token("bob"), 404), (issuer.token("ada"), 200), (TOKEN, 200)):
+        assert get(picture, headers=bearer(who)).status_code == status
+
+
 async def test_a_client_has_its_share_of_the_queue_and_no_more(
     start_oauth: Callable[..., str], issuer: Issuer, ask: Any, photo_data: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
