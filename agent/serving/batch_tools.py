@@ -24,6 +24,7 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import allowed_path, photo_roots, photos_given, saved_consent
 from agent.serving.results import WAIT, in_one_sentence
+from agent.serving.threads import run_long
 from agent.serving.waiting import Vigil
 from tools.errors import InputError, Unavailable
 
@@ -129,9 +130,7 @@ class BatchTools:
         vigil = Vigil(ctx, WAIT)
         await vigil.tell("Checking the rows")
         with in_one_sentence(self._engine.settings, self._reach):
-            return await anyio.to_thread.run_sync(
-                self._begun, rows, manifest, consent, preset, stop_below, after, order
-            )
+            return await run_long(self._begun, rows, manifest, consent, preset, stop_below, after, order)
 
     async def get_batch(
         self,

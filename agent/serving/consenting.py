@@ -23,6 +23,7 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import photo_meant, saved_consent
 from agent.serving.results import in_one_sentence
+from agent.serving.threads import run_long
 
 if TYPE_CHECKING:
     from agent.requests import Consent, Photo
@@ -68,7 +69,7 @@ class Consenting:
     async def look(self, ctx: Context[Any], reference: str, basis: str | None) -> _Asked:
         """What is known of the photo's consent already; raises for a photo or a basis that cannot be."""
         with in_one_sentence(self._engine.settings, self._reach):
-            return await anyio.to_thread.run_sync(self._look, _sitting(ctx), reference, basis)
+            return await run_long(self._look, _sitting(ctx), reference, basis)
 
     async def question(self, ctx: Context[Any], asked: _Asked, prompt: str) -> Elicit[ConsentForm] | None:
         """What to ask the user, where they have to be asked and can be."""

@@ -29,6 +29,7 @@ from agent.serving.following import followed, submitted
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, in_one_sentence
+from agent.serving.threads import run_long
 from agent.serving.waiting import Vigil
 from agent.settings import load_settings
 
@@ -106,7 +107,7 @@ class FirstFrameTools:
             return submitted(self._engine.get(), request, settings.recipe(), again=again)
 
         with in_one_sentence(self._engine.settings, self._reach):
-            job_id, repeated = await anyio.to_thread.run_sync(submit)
+            job_id, repeated = await run_long(submit)
             return await followed(vigil, self._engine, self._reach, job_id, repeated=repeated)
 
     async def animate_first_frame(

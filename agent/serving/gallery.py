@@ -22,6 +22,7 @@ from agent.serving.engine import LateEngine
 from agent.serving.pages import SHUT, page_policy
 from agent.serving.reach import Reach
 from agent.serving.results import VideoJob, job_of, plainly
+from agent.serving.threads import run_long
 from agent.status import Status
 from agent.views import JobView
 from tools.errors import InputError, SteadfaceError
@@ -123,7 +124,7 @@ class _Gallery:
 
     async def refine(self, request: Request) -> Response:
         job_id, asked = request.path_params["job_id"], await _body(request, _Refine)
-        refined = await anyio.to_thread.run_sync(lambda: self._engine.get().refine(job_id, asked.instruction))
+        refined = await run_long(lambda: self._engine.get().refine(job_id, asked.instruction))
         if refined.job_id is not None:
             return await self._job(refined.job_id)
         return await self._job(job_id, question=refined.question, message=refined.told)

@@ -25,6 +25,9 @@ PATH = "/mcp"
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _GOODBYE = 1
 """Seconds that open connections get at the end."""
+_KEPT_OPEN = 75
+"""Seconds that an idle connection stays open; longer than clients keep theirs, for one that is closed just as its
+client asks is an error to the client."""
 
 
 def reach_of(host: str, access: Access) -> Reach:
@@ -51,7 +54,7 @@ def serve_http(
 
     ``names`` are further host names that callers know this machine by.
     """
-    listening = _listen(host, port)
+    listening = listen(host, port)
     port = listening.getsockname()[1]
     known = list(dict.fromkeys([*_LOOPBACK_NAMES, _bracketed(host), socket.gethostname(), *names]))
     security = answering_to(known, port)
@@ -68,6 +71,7 @@ def serve_http(
         log_level="warning",
         ws="none",
         timeout_graceful_shutdown=_GOODBYE,
+        timeout_keep_alive=_KEPT_OPEN,
     )
     _Server(config, drain).run(sockets=[listening])
 
@@ -96,15 +100,20 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Raises ``InputError`` where nothing can listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=128)
+        listening = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise InputError(
             f"Nothing can listen on {host} port {port} ({why}); choose another with --host and --port."
         ) from None
+    # Connections have it from here; asyncio sets it for sockets that it opened itself. Without it an answer of two
+    # writes waits 40 ms for the client's acknowledgement of the first.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def _say(line: str) -> None:

@@ -19,6 +19,7 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import in_one_sentence, plainly
+from agent.serving.threads import run_long
 from tools.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class PeopleTools:
         looked at first, and one that shows somebody else is refused. For a name that is known the photos are added.
         """
         with in_one_sentence(self._engine.settings, self._reach):
-            return await anyio.to_thread.run_sync(self._saved, name, references, consent, face)
+            return await run_long(self._saved, name, references, consent, face)
 
     async def list_identities(self) -> Annotated[CallToolResult, People]:
         """List the saved people with a thumbnail of each; give @name as reference to make a video of one."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import anyio.to_thread
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
@@ -12,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from agent.serving.effects import LOOKS
 from agent.serving.reach import Reach
+from agent.serving.threads import run_long
 from agent.settings import Settings
 from tools.errors import SteadfaceError
 
@@ -47,7 +47,7 @@ class PhotoTools:
         the inbox), or says "my photo" without a path. Give the chosen reference to generate_identity_video.
         """
         try:
-            return await anyio.to_thread.run_sync(self._listed, limit)
+            return await run_long(self._listed, limit)
         except SteadfaceError as error:
             raise ToolError(str(error)) from None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import anyio.to_thread
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent
@@ -16,6 +15,7 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import in_one_sentence
+from agent.serving.threads import run_long
 from agent.serving.videos_given import is_video, lent, video_given
 from agent.settings import load_settings
 
@@ -80,7 +80,7 @@ class ScoreTool:
             raise ToolError("The picture is empty; give the path of a picture or a video, or one of a job.")
         compare = self._video if is_video(picture) else self._picture
         with in_one_sentence(self._engine.settings, self._reach):
-            score = await anyio.to_thread.run_sync(compare, reference, picture, face, preset)
+            score = await run_long(compare, reference, picture, face, preset)
         text = _told_of_video(score, score.video) if score.video else _told(score)
         return CallToolResult(
             content=[TextContent(type="text", text=text)], structured_content=score.model_dump(mode="json")

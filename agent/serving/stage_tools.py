@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import anyio.to_thread
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
@@ -14,6 +13,7 @@ from agent.serving.effects import LOOKS
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.results import in_one_sentence
+from agent.serving.threads import run_long
 from agent.settings import load_settings
 
 
@@ -41,7 +41,7 @@ class StageTools:
         Use it to show the user how their words are understood, before a video is made of them.
         """
         with in_one_sentence(self._engine.settings, self._reach):
-            split = await anyio.to_thread.run_sync(self._split, prompt, preset)
+            split = await run_long(self._split, prompt, preset)
         lines = [
             f"First frame: {split.spatial_prompt}",
             f"Video: {split.temporal_prompt}",

@@ -37,6 +37,7 @@ from agent.serving.job_list import JobList, job_list
 from agent.serving.reach import Reach
 from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, asked_back, cancelled, in_one_sentence
+from agent.serving.threads import run_long
 from agent.serving.waiting import Vigil
 from agent.settings import load_settings
 
@@ -129,7 +130,7 @@ class VideoTools:
             return submitted(self._engine.get(), asked.with_stored(photos), settings.recipe(), again=again)
 
         with self._in_one_sentence():
-            job_id, repeated = await anyio.to_thread.run_sync(submit)
+            job_id, repeated = await run_long(submit)
             return await followed(vigil, self._engine, self._reach, job_id, repeated=repeated)
 
     async def refine_identity_video(
@@ -145,7 +146,7 @@ class VideoTools:
         vigil = Vigil(ctx, wait_seconds)
         await vigil.tell("Reading the follow-up")
         with self._in_one_sentence():
-            refined = await anyio.to_thread.run_sync(lambda: self._engine.get().refine(job_id, instruction))
+            refined = await run_long(lambda: self._engine.get().refine(job_id, instruction))
             if refined.job_id is not None:
                 return await followed(vigil, self._engine, self._reach, refined.job_id, told=refined.told)
             view = await anyio.to_thread.run_sync(self._engine.get().view, job_id)

@@ -6,7 +6,6 @@ import socket
 import threading
 from html import escape
 
-import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from starlette.routing import Route
 from agent.serving.bodies import TooLarge, capped
 from agent.serving.intake import LARGEST_FILE
 from agent.serving.pages import page, page_policy
+from agent.serving.threads import run_long
 from agent.serving.uploads import Link, Uploads
 from tools.errors import SteadfaceError
 
@@ -57,7 +57,7 @@ def upload_routes(uploads: Uploads) -> list[Route]:
                 photo = form.get("photo")
                 data = await photo.read() if isinstance(photo, UploadFile) else b""
                 name = (photo.filename if isinstance(photo, UploadFile) else "") or "The photo"
-            await anyio.to_thread.run_sync(uploads.receive, link, data, name)
+            await run_long(uploads.receive, link, data, name)
         except TooLarge:
             return _form(link, f"The photo has more than {LARGEST_FILE // 10**6} MB; give a smaller one.", 413)
         except SteadfaceError as error:

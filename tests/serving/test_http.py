@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +19,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from agent.serving.access import Access, access_of
-from agent.serving.http import reach_of
+from agent.serving.http import listen, reach_of
 from agent.serving.reach import Reach
 from agent.settings import load_settings
 from tools.errors import InputError
@@ -33,6 +34,13 @@ def test_nobody_listens_to_the_network_without_a_token(host: str) -> None:
     with pytest.raises(InputError, match="STEADFACE_TOKEN"):
         reach_of(host, Access())
     assert reach_of(host, Access(TOKEN)) is Reach.NETWORK
+
+
+def test_no_answer_waits_for_a_client_to_acknowledge_the_part_before() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_token_that_is_soon_guessed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
