@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter, signature
 from typing import Any, Literal
 
@@ -91,13 +91,13 @@ def _needs(capability: Capability, name: str, module: str | None) -> Unavailable
 
 
 def _installed(capability: Capability) -> tuple[EntryPoint, ...]:
-    return tuple(_entry_points(tuple(sys.path)).select(group=f"steadface.{capability}"))
+    return _on_path(capability, tuple(sys.path))
 
 
-@lru_cache(maxsize=1)
-def _entry_points(path: tuple[str, ...]) -> EntryPoints:
-    """Those of all packages on ``sys.path``, read once for each that it is: a look takes ten milliseconds."""
-    return entry_points()
+@lru_cache(maxsize=32)
+def _on_path(capability: Capability, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Looked for once while ``sys.path`` stays as it is: a look through all packages takes ten milliseconds."""
+    return tuple(entry_points(group=f"steadface.{capability}"))
 
 
 def _only(entries: list[EntryPoint], capability: Capability, name: str) -> EntryPoint:
