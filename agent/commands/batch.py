@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -82,7 +83,8 @@ def run_batch(
 
         bounds = Bounds(limit=limit, max_cost=max_cost, stop_below=stop_below, after=after)
         with OwnBatch(manifest, out, consent, preset, Selection(tuple(only or ()), retry_failed), order) as own:
-            good, bad = own.check(_tell_line, alone=not dry_run)
+            with _BadLines() as bad_lines:
+                good, bad = own.check(bad_lines.tell, alone=not dry_run)
             if bad and not skip_bad:
                 say(
                     f"{bad} of {good + bad} rows cannot be run, so nothing was begun; mend them, or leave them out "
@@ -90,10 +92,10 @@ def run_batch(
                 )
                 raise typer.Exit(BAD_INPUT)
             if dry_run:
-                print("\n".join(_planned(own.plan(bounds))))  # noqa: T201 - the result
+                print("\n".join([*_planned(own.plan(bounds)), *_left_out(bad)]))  # noqa: T201 - the result
                 return
             ended = _run(own, bounds)
-        print("\n".join(_told(ended)))  # noqa: T201 - the result
+        print("\n".join([*_told(ended), *_left_out(bad)]))  # noqa: T201 - the result
         if bad or ended.failed or ended.end != "finished":
             raise typer.Exit(FAILED)
 
@@ -116,8 +118,35 @@ def export_batch(
             raise typer.Exit(FAILED)
 
 
-def _tell_line(number: int, sentence: str) -> None:
-    print(f"line {number}: {sentence}", file=sys.stderr)  # noqa: T201 - the error
+class _BadLines:
+    """Tells each bad line of a manifest, and neighbours with the same fault in one sentence."""
+
+    def __init__(self) -> None:
+        self._first = self._last = 0
+        self._fault: str | None = None
+
+    def __enter__(self) -> _BadLines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._print()
+
+    def tell(self, number: int, fault: str) -> None:
+        if fault != self._fault or number != self._last + 1:
+            self._print()
+            self._first, self._fault = number, fault
+        self._last = number
+
+    def _print(self) -> None:
+        if self._fault is not None:
+            lines = f"line {self._last}" if self._first == self._last else f"lines {self._first} to {self._last}"
+            print(f"{lines}: {self._fault}", file=sys.stderr)  # noqa: T201 - the error
+
+
+def _left_out(bad: int) -> list[str]:
+    return [f"left out      {bad} of the manifest's rows, which cannot be run"] if bad else []
 
 
 def _planned(plan: Plan) -> list[str]:

@@ -72,8 +72,17 @@ def test_bad_lines_stop_everything_unless_they_are_skipped(batch: Any, manifest:
     assert refused.stderr.startswith("line 1: There is no file")
     assert "1 of 2 rows cannot be run, so nothing was begun" in refused.stderr
     assert not home.exists()
-    assert batch(path, "--skip-bad").exit_code == 1
+    skipped = batch(path, "--skip-bad")
+    assert skipped.exit_code == 1
+    assert "left out      1 of the manifest's rows" in skipped.stdout
     assert set(lines("results")) == {"fine"}
+
+
+def test_lines_that_follow_each_other_with_one_fault_are_told_together(batch: Any, manifest: Any) -> None:
+    gone, long = {"prompt": "waves", "reference": "nobody.png"}, {"prompt": "waves", "seed": "often"}
+    told = batch(manifest(a=gone, b=gone, c=gone, d=long, e=gone)).stderr.splitlines()
+    assert [line.partition(":")[0] for line in told[:3]] == ["lines 1 to 3", "line 4", "line 5"]
+    assert len(told) == 4
 
 
 def test_a_rerun_makes_what_is_missing_and_nothing_else(batch: Any, manifest: Any, lines: Any, home: Path) -> None:
