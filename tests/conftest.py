@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from s3_server import Bucket, S3Server
 
     from agent.database import Place
+    from agent.jobs import JobEngine
 
 INSTANT = Path(__file__).parent / "instant"
 
@@ -58,18 +59,14 @@ def _no_skip_in_ci(report: Report) -> Report:
     return report
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A ``STEADFACE_HOME`` of the test's own."""
-    monkeypatch.setenv("STEADFACE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("STEADFACE_VIDEOS", str(tmp_path / "videos"))
-    monkeypatch.setenv("STEADFACE_INBOX", str(tmp_path / "inbox"))
-    return tmp_path / "home"
+def live_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STEADFACE_HOME", str(folder / "home"))
+    monkeypatch.setenv("STEADFACE_VIDEOS", str(folder / "videos"))
+    monkeypatch.setenv("STEADFACE_INBOX", str(folder / "inbox"))
+    return folder / "home"
 
 
-@pytest.fixture
-def instant(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The backends of ``tests/instant``, installed and chosen, here and in processes started from here."""
+def choose_instant(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(INSTANT))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(INSTANT), os.environ.get("PYTHONPATH")))))
     for capability in ("PLANNER", "FACES", "MATTING", "FIRST_FRAME", "FACE_DETAIL", "VIDEO"):
@@ -77,10 +74,53 @@ def instant(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Modu
     chosen = {"WIDTH": "256", "HEIGHT": "144", "FRAMES": "41", "CANCEL_GRACE": "2", "DETAIL_STRENGTH": "0"}
     for setting, value in chosen.items():
         monkeypatch.setenv(f"STEADFACE_{setting}", value)
-    memory = tmp_path / "memory"
-    memory.mkdir()
+    memory = folder / "memory"
+    memory.mkdir(exist_ok=True)
     monkeypatch.setenv("INSTANT_MEMORY", str(memory))
     return sys.modules.get("instant") or importlib.import_module("instant")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ``STEADFACE_HOME`` of the test's own."""
+    return live_in(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def instant(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The backends of ``tests/instant``, installed and chosen, here and in processes started from here."""
+    return choose_instant(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture
+def shared_instant(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """As ``instant``, in a home that tests of a module share: those to which the jobs of others do not matter."""
+    live_in(shared_folder, monkeypatch)
+    return choose_instant(shared_folder, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def shared_runner(shared_folder: Path) -> Iterator[JobEngine]:
+    from agent.jobs import JobEngine
+    from agent.settings import load_settings
+
+    with pytest.MonkeyPatch.context() as patched:
+        live_in(shared_folder, patched)
+        choose_instant(shared_folder, patched)
+        settings = load_settings()
+    with JobEngine(settings) as engine:
+        yield engine
+
+
+@pytest.fixture
+def shared_engine(shared_instant: ModuleType, shared_runner: JobEngine) -> JobEngine:
+    """The engine that runs the queue of the shared home, so that few workers are started: it outlives a test."""
+    return shared_runner
 
 
 @pytest.fixture(scope="session")

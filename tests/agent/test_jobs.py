@@ -22,7 +22,12 @@ PERSON_PHOTO = "examples/astronaut.jpg"
 
 
 @pytest.fixture
-def engine(instant):
+def engine(shared_engine):
+    return shared_engine
+
+
+@pytest.fixture
+def own_engine(instant):
     with JobEngine(load_settings()) as engine:
         yield engine
 
@@ -92,16 +97,16 @@ def test_the_detailer_can_bring_a_first_frame_over_the_gate(engine):
     assert view.result.first_frame_similarity == pytest.approx(0.8, abs=0.01)
 
 
-def test_further_photos_of_the_person_condition_what_is_painted(engine, instant, tmp_path):
+def test_further_photos_of_the_person_condition_what_is_painted(engine, shared_instant, tmp_path):
     """The painter of the tests paints no person, so what it was given is told by the number of photos."""
-    more = photo_file(tmp_path / "again.png", instant.picture(instant.Mark(similarity=0.8)))
+    more = photo_file(tmp_path / "again.png", shared_instant.picture(shared_instant.Mark(similarity=0.8)))
     view = run(engine, "photos similarity=0.9", more=[more])
     assert view.result.first_frame_similarity == pytest.approx(0.2, abs=0.01)
     assert report_of(view)["request"]["more_photo_names"] == ["again.png"]
 
 
-def test_a_further_photo_of_somebody_else_is_refused_by_name(engine, instant, tmp_path):
-    other = photo_file(tmp_path / "other.png", instant.picture(instant.Mark(similarity=0.1)))
+def test_a_further_photo_of_somebody_else_is_refused_by_name(engine, shared_instant, tmp_path):
+    other = photo_file(tmp_path / "other.png", shared_instant.picture(shared_instant.Mark(similarity=0.1)))
     view = run(engine, "similarity=0.9", more=[other])
     assert (view.status, view.error.kind) == ("failed", "InputError")
     assert view.error.message == (
@@ -192,9 +197,9 @@ def test_without_a_first_frame_backend_the_plan_goes_straight_to_the_video(engin
     assert "needs a first frame" in view.error.message
 
 
-def test_a_photo_that_cannot_work_ends_the_job_with_one_sentence(engine, instant, tmp_path):
+def test_a_photo_that_cannot_work_ends_the_job_with_one_sentence(engine, shared_instant, tmp_path):
     photo = tmp_path / "group.png"
-    photo.write_bytes(media.png_bytes(instant.picture(instant.Mark(faces=3))))
+    photo.write_bytes(media.png_bytes(shared_instant.picture(shared_instant.Mark(faces=3))))
     view = run(engine, "similarity=0.9", photo=photo)
     assert (view.status, view.error.kind) == ("failed", "InputError")
     assert "3 faces" in view.error.message
@@ -221,10 +226,10 @@ def test_the_same_request_gives_the_same_first_frame_and_report(engine, tmp_path
     assert reports[0] == reports[1]
 
 
-def test_a_killed_worker_is_replaced_and_the_report_says_so(engine):
-    view = run(engine, "similarity=0.9 crash=once")
+def test_a_killed_worker_is_replaced_and_the_report_says_so(own_engine):
+    view = run(own_engine, "similarity=0.9 crash=once")
     assert view.status == "completed"
-    report, usage = report_of(view), engine.row(view.job_id).usage
+    report, usage = report_of(view), own_engine.row(view.job_id).usage
     assert "worker died" in " ".join(report["events"])
     assert {timing["stage"]: timing["retries"] for timing in report["timings"] if timing["retries"]} == {"animate": 1}
     assert {stage: taken["retries"] for stage, taken in usage.items()} == {
@@ -238,10 +243,14 @@ def test_a_killed_worker_is_replaced_and_the_report_says_so(engine):
     assert all(taken["worker_seconds"] > 0 for taken in usage.values())
 
 
-def test_a_job_that_fails_tells_what_it_took_until_then(engine):
-    view = run(engine, "similarity=0.9 crash=always")
+def test_a_job_that_fails_tells_what_it_took_until_then(own_engine):
+    view = run(own_engine, "similarity=0.9 crash=always")
     assert view.status == "failed"
-    assert list(engine.row(view.job_id).usage) == ["inspect_reference", "generate_first_frames", "score_first_frames"]
+    assert list(own_engine.row(view.job_id).usage) == [
+        "inspect_reference",
+        "generate_first_frames",
+        "score_first_frames",
+    ]
 
 
 def test_a_running_job_is_cancelled_within_two_seconds(engine):
@@ -254,20 +263,20 @@ def test_a_running_job_is_cancelled_within_two_seconds(engine):
     assert run(engine, "similarity=0.9").status == "completed"
 
 
-def test_a_queued_job_waits_and_says_for_what(engine):
-    slow, waiting = submit(engine, "similarity=0.9 video=20"), submit(engine, "similarity=0.9")
-    while engine.view(slow).status == "queued":
+def test_a_queued_job_waits_and_says_for_what(own_engine):
+    slow, waiting = submit(own_engine, "similarity=0.9 video=20"), submit(own_engine, "similarity=0.9")
+    while own_engine.view(slow).status == "queued":
         time.sleep(0.05)
-    assert engine.view(waiting).line == "Waiting for 1 earlier job"
-    engine.cancel(waiting)
-    assert engine.cancel(slow).status == "cancelled"
+    assert own_engine.view(waiting).line == "Waiting for 1 earlier job"
+    own_engine.cancel(waiting)
+    assert own_engine.cancel(slow).status == "cancelled"
 
 
-def test_scratch_and_receipts_go_when_the_job_ends(engine):
-    view = run(engine, "similarity=0.9")
-    engine.close()
-    assert not (engine.settings.home / "scratch" / view.job_id).exists()
-    assert not (engine.settings.home / "receipts" / view.job_id).exists()
+def test_scratch_and_receipts_go_when_the_job_ends(own_engine):
+    view = run(own_engine, "similarity=0.9")
+    own_engine.close()
+    assert not (own_engine.settings.home / "scratch" / view.job_id).exists()
+    assert not (own_engine.settings.home / "receipts" / view.job_id).exists()
 
 
 def test_two_engines_on_one_home_share_the_queue_and_the_device(engine):
@@ -280,7 +289,7 @@ def test_two_engines_on_one_home_share_the_queue_and_the_device(engine):
 
 def test_an_engine_that_closes_puts_its_job_back_and_the_next_one_goes_on_with_it(instant):
     with JobEngine(load_settings()) as first:
-        job_id = submit(first, "similarity=0.9 video=4")
+        job_id = submit(first, "similarity=0.9 video=2")
         while first.view(job_id).stage != "animate":
             time.sleep(0.05)
     with JobEngine(load_settings()) as second:
@@ -297,7 +306,7 @@ SERVER = """
     from agent.jobs import JobEngine
     from agent.settings import load_settings
     with JobEngine(load_settings()) as engine:
-        asked = prepare(engine.settings, prompt="similarity=0.9 video=3", consent="self",
+        asked = prepare(engine.settings, prompt="similarity=0.9 video=2", consent="self",
                         source="stated by the user", seed=1, out=None, face=None)
         photo = asked.with_photos(engine.artifacts, [Path("examples/astronaut.jpg")])
         print(engine.submit(photo, engine.settings.recipe()), flush=True)

@@ -16,9 +16,8 @@ from tools.errors import InputError
 
 
 @pytest.fixture
-def engine(instant: Any) -> Any:
-    with JobEngine(load_settings()) as engine:
-        yield engine
+def engine(shared_engine: JobEngine) -> JobEngine:
+    return shared_engine
 
 
 def submit(engine: JobEngine, prompt: str, **settings: Any) -> str:
