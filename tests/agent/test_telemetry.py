@@ -19,7 +19,6 @@ from opentelemetry.trace import StatusCode
 from agent import telemetry
 from agent.intent import prepare
 from agent.jobs import JobEngine
-from agent.settings import load_settings
 from agent.views import JobView
 
 PHOTO = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
@@ -34,21 +33,19 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     provider.shutdown()
 
 
-def run(prompt: str) -> JobView:
-    settings, said = load_settings(), "stated by the user"
+def run(engine: JobEngine, prompt: str) -> JobView:
+    settings, said = engine.settings, "stated by the user"
     asked = prepare(settings, prompt=prompt, consent="synthetic", source=said, seed=7, out=None, face=None)
-    with JobEngine(settings) as engine:
-        job_id = engine.submit(asked.with_photos(engine.artifacts, [PHOTO]), settings.recipe())
-        return engine.wait(job_id, 60)
+    job_id = engine.submit(asked.with_photos(engine.artifacts, [PHOTO]), settings.recipe())
+    return engine.wait(job_id, 60)
 
 
 def named(exporter: InMemorySpanExporter, name: str) -> list[ReadableSpan]:
     return [span for span in exporter.get_finished_spans() if span.name == name]
 
 
-@pytest.mark.usefixtures("instant")
-def test_a_job_holds_its_nodes_and_a_node_its_calls(exported: InMemorySpanExporter) -> None:
-    view = run("similarity=0.2 then similarity=0.9")
+def test_a_job_holds_its_nodes_and_a_node_its_calls(shared_engine: JobEngine, exported: InMemorySpanExporter) -> None:
+    view = run(shared_engine, "similarity=0.2 then similarity=0.9")
     [job] = named(exported, "invoke_workflow steadface")
     assert job.attributes["gen_ai.conversation.id"] == view.job_id
     assert job.attributes["steadface.status"] == "completed"
@@ -60,9 +57,8 @@ def test_a_job_holds_its_nodes_and_a_node_its_calls(exported: InMemorySpanExport
     assert [call.parent.span_id for call in calls] == [span.context.span_id for span in painted]
 
 
-@pytest.mark.usefixtures("instant")
-def test_each_attempt_tells_what_was_measured_and_whether_it_passed(exported: InMemorySpanExporter) -> None:
-    run("faces=0 then similarity=0.9")
+def test_each_attempt_tells_what_was_measured_and_whether_it_passed(shared_engine: JobEngine, exported: InMemorySpanExporter) -> None:
+    run(shared_engine, "faces=0 then similarity=0.9")
     first, second = named(exported, "score_first_frames")
     assert [first.attributes["steadface.attempt"], second.attributes["steadface.attempt"]] == [1, 2]
     assert {event.attributes["gen_ai.evaluation.score.label"] for event in first.events} == {"failed"}
@@ -71,22 +67,22 @@ def test_each_attempt_tells_what_was_measured_and_whether_it_passed(exported: In
     assert second.events[0].attributes["gen_ai.evaluation.name"] == "identity similarity (instant recogniser)"
 
 
-@pytest.mark.usefixtures("instant")
-def test_a_failure_is_told_by_its_kind_wherever_it_passed(exported: InMemorySpanExporter) -> None:
-    assert run("similarity=0.9 defect").status == "failed"
+def test_a_failure_is_told_by_its_kind_wherever_it_passed(shared_engine: JobEngine, exported: InMemorySpanExporter) -> None:
+    assert run(shared_engine, "similarity=0.9 defect").status == "failed"
     for name in ("execute_tool animate", "animate", "invoke_workflow steadface"):
         [span] = named(exported, name)
         assert span.status.status_code is StatusCode.ERROR
         assert span.attributes["error.type"] == "BackendError"
 
 
-@pytest.mark.usefixtures("instant")
-def test_no_span_holds_a_prompt_a_path_or_a_photo(exported: InMemorySpanExporter, tmp_path: Path) -> None:
-    run("similarity=0.9 defect in Timbuktu")
+def test_no_span_holds_a_prompt_a_path_or_a_photo(
+    shared_engine: JobEngine, shared_folder: Path, exported: InMemorySpanExporter
+) -> None:
+    run(shared_engine, "similarity=0.9 defect in Timbuktu")
     spans = exported.get_finished_spans()
     assert len(spans) > 8
     told = " ".join(span.to_json() for span in spans)
-    assert not [word for word in ("Timbuktu", str(tmp_path), "astronaut", "Traceback") if word in told]
+    assert not [word for word in ("Timbuktu", str(shared_folder), "astronaut", "Traceback") if word in told]
 
 
 class _Collector(BaseHTTPRequestHandler):

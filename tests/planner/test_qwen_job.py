@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,16 +13,14 @@ from stub_server import TEMPORAL, serving, stalls
 
 from agent.intent import prepare
 from agent.jobs import JobEngine
-from agent.settings import load_settings
 from agent.views import JobView
 
 PROMPT = "A woman in an orange flight suit walks across the launch pad at dawn."
 
 
 @pytest.fixture
-def engine(instant: ModuleType) -> Iterator[JobEngine]:
-    with JobEngine(load_settings()) as engine:
-        yield engine
+def engine(shared_engine: JobEngine) -> JobEngine:
+    return shared_engine
 
 
 def submit(engine: JobEngine, **settings: Any) -> str:
