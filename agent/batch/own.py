@@ -26,7 +26,7 @@ from tools.errors import InputError, Unavailable
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from agent.batch.run import Bounds
+    from agent.batch.run import Bounds, Watch
     from agent.jobs import JobEngine
 
 
@@ -101,9 +101,7 @@ class OwnBatch:
         share = min(1, bounds.limit / to_do) if bounds.limit and to_do else 1
         return Plan(now, round(to_do * share), self._order(), None if seconds is None else seconds * share)
 
-    def run(
-        self, bounds: Bounds, begin: Callable[[Order], None], watch: Callable[[Standing, float | None], None]
-    ) -> Summary:
+    def run(self, bounds: Bounds, begin: Callable[[Order], None], watch: Watch) -> Summary:
         """Run what is to do, and leave summary and report; a ``KeyboardInterrupt`` leaves them too, and goes on.
 
         ``begin`` is told in which order, before the first row.

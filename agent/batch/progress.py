@@ -6,8 +6,10 @@ import time
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from agent.batch.run import Doing
 from agent.batch.standing import Standing
 
 _SILENCE = 10.0
@@ -28,6 +30,7 @@ class RowsBar:
         )
         self._bar = self._bars.add_task("Checking presets")
         self._told = -_SILENCE
+        self._line = self._waited_for = ""
 
     def __enter__(self) -> RowsBar:
         self._bars.start()
@@ -38,12 +41,21 @@ class RowsBar:
     ) -> None:
         self._bars.stop()
 
-    def show(self, standing: Standing, seconds_left: float | None) -> None:
+    def show(self, standing: Standing, seconds_left: float | None, doing: Doing | None) -> None:
         line = f"{standing.line}{_left(seconds_left)}"
-        self._bars.update(self._bar, total=standing.rows, completed=standing.ended, description=line)
-        if not self._console.is_terminal and (time.monotonic() - self._told >= _SILENCE or seconds_left == 0):
-            self._console.print(line, highlight=False)
-            self._told = time.monotonic()
+        shown = f"{line}\n{doing.line}" if doing else line
+        self._bars.update(self._bar, total=standing.rows, completed=standing.ended, description=escape(shown))
+        if not self._console.is_terminal:
+            self._print(line, doing, last=seconds_left == 0)
+
+    def _print(self, line: str, doing: Doing | None, *, last: bool) -> None:
+        waits_for = doing.line if doing and doing.waits else ""
+        if waits_for and waits_for != self._waited_for:
+            self._console.print(waits_for, highlight=False, markup=False)
+        self._waited_for = waits_for
+        if line != self._line and (time.monotonic() - self._told >= _SILENCE or last):
+            self._console.print(line, highlight=False, markup=False)
+            self._line, self._told = line, time.monotonic()
 
 
 def _left(seconds: float | None) -> str:

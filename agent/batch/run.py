@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,7 +20,7 @@ from agent.database import DatabaseAway
 from agent.errors import Busy
 from agent.report import Report
 from agent.requests import call_of
-from agent.views import JobError, view_of
+from agent.views import WAITS_FOR_STORAGE, JobError, view_of
 from tools.errors import InputError, StorageAway, Unavailable
 
 if TYPE_CHECKING:
@@ -63,6 +63,18 @@ class Stop(Protocol):
 
 
 @dataclass(frozen=True)
+class Doing:
+    """What the row does whose turn it is, in a line; ``waits``, where it is what the whole batch waits for."""
+
+    line: str
+    waits: bool
+
+
+Watch = Callable[[Standing, float | None, Doing | None], None]
+"""Told how the batch stands, the seconds that it will take and what it does, as far as these are known."""
+
+
+@dataclass(frozen=True)
 class _Begun:
     """A row whose job waits or runs."""
 
@@ -85,7 +97,7 @@ class BatchRun:
         order: Order,
         bounds: Bounds,
         stopping: Stop,
-        watch: Callable[[Standing, float | None], None],
+        watch: Watch,
     ) -> None:
         self._engine = engine
         self._files = files
@@ -100,6 +112,8 @@ class BatchRun:
         self._begun: list[_Begun] = []
         self._started = time.monotonic()
         self._ended = 0
+        self._standing = standing(ledger)
+        self._seconds_left: float | None = None
 
     def run(self, rows: Iterable[Row], count: int) -> str | None:
         """Run the rows, of which there are ``count``; why it stopped before the last, where it did.
@@ -108,7 +122,7 @@ class BatchRun:
         Raises ``Unavailable`` where something is missing that other rows would miss too.
         """
         self._left = count if self._bounds.limit is None else min(count, self._bounds.limit)
-        self._watch(standing(self._ledger), None)
+        self._tell(None)
         reason = None
         for row in rows:
             while len(self._begun) >= self._most() and not self._stopping.is_set():
@@ -131,6 +145,7 @@ class BatchRun:
             except (DatabaseAway, StorageAway) as error:
                 if not told:
                     log.warning("a batch waits: %s", error)
+                    self._tell(Doing(str(error), waits=True))
                 told = True
                 self._stopping.wait(_AWAY)
             else:
@@ -194,6 +209,7 @@ class BatchRun:
         rows = [(begun, self._engine.row(begun.job_id)) for begun in self._begun]
         ended = [(begun, job) for begun, job in rows if job.ended]
         if not ended:
+            self._tell(self._doing(rows))
             self._stopping.wait(_LOOK)
         for begun, job in ended:
             line = _line(begun.row, job)
@@ -210,7 +226,21 @@ class BatchRun:
             self._ledger.failed(line, offset)
         self._ended += 1
         left = self._left + len(self._begun)
-        self._watch(standing(self._ledger), left * (time.monotonic() - self._started) / self._ended)
+        self._standing = standing(self._ledger)
+        self._seconds_left = left * (time.monotonic() - self._started) / self._ended
+        self._tell(None)
+
+    def _doing(self, rows: Sequence[tuple[_Begun, JobRow]]) -> Doing | None:
+        if not rows:
+            return None
+        begun, job = next((each for each in rows if each[1].status == "running"), rows[0])
+        view = view_of(job, paused=job.status == "queued" and self._engine.store.paused())
+        if view.paused:
+            return Doing(view.line, waits=True)
+        return Doing(f"{begun.row.custom_id}: {view.line}", waits=view.doing == WAITS_FOR_STORAGE)
+
+    def _tell(self, doing: Doing | None) -> None:
+        self._watch(self._standing, self._seconds_left, doing)
 
 
 def _counts(made: JobRow) -> bool:
