@@ -19,9 +19,7 @@ def test_a_run_tells_what_its_row_does_and_that_the_queue_is_paused(manifest: An
     told: list[Doing] = []
     all_rows = Selection((), retry_failed=False)
     with (
-        OwnBatch(
-            manifest(one="similarity=0.9"), tmp_path / "out", "synthetic", None, Selection((), retry_failed=False)
-        ) as own,
+        OwnBatch(manifest(one="similarity=0.9"), tmp_path / "out", "synthetic", None, all_rows) as own,
         closing(JobStore(home / "jobs.sqlite")) as store,
     ):
         store.pause()
