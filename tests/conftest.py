@@ -59,14 +59,14 @@ def _no_skip_in_ci(report: Report) -> Report:
     return report
 
 
-def live_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def _live_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STEADFACE_HOME", str(folder / "home"))
     monkeypatch.setenv("STEADFACE_VIDEOS", str(folder / "videos"))
     monkeypatch.setenv("STEADFACE_INBOX", str(folder / "inbox"))
     return folder / "home"
 
 
-def choose_instant(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def _choose_instant(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(INSTANT))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(INSTANT), os.environ.get("PYTHONPATH")))))
     for capability in ("PLANNER", "FACES", "MATTING", "FIRST_FRAME", "FACE_DETAIL", "VIDEO"):
@@ -83,13 +83,13 @@ def choose_instant(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A ``STEADFACE_HOME`` of the test's own."""
-    return live_in(tmp_path, monkeypatch)
+    return _live_in(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def instant(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The backends of ``tests/instant``, installed and chosen, here and in processes started from here."""
-    return choose_instant(tmp_path, monkeypatch)
+    return _choose_instant(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def shared_instant(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """As ``instant``, in a home that tests of a module share: those to which the jobs of others do not matter."""
-    live_in(shared_folder, monkeypatch)
-    return choose_instant(shared_folder, monkeypatch)
+    _live_in(shared_folder, monkeypatch)
+    return _choose_instant(shared_folder, monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +110,8 @@ def shared_runner(shared_folder: Path) -> Iterator[JobEngine]:
     from agent.settings import load_settings
 
     with pytest.MonkeyPatch.context() as patched:
-        live_in(shared_folder, patched)
-        choose_instant(shared_folder, patched)
+        _live_in(shared_folder, patched)
+        _choose_instant(shared_folder, patched)
         settings = load_settings()
     with JobEngine(settings) as engine:
         yield engine

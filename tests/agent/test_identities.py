@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import stat
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,16 +32,30 @@ CONSENT = Consent(basis="written", source="stated by the user")
 Save = Callable[..., Identity]
 
 
+@pytest.fixture(scope="module")
+def pool(shared_folder: Path):
+    pool = LocalPool(shared_folder / "home", 2)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def home(pool: LocalPool, shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One place for all tests, to which their worker is bound; each finds it empty but for the worker's log."""
+    home = shared_folder / "home"
+    monkeypatch.setenv("STEADFACE_HOME", str(home))
+    home.mkdir(exist_ok=True, mode=0o700)
+    for left in home.iterdir():
+        if left.is_file():
+            left.unlink()
+        elif left.name != "logs":
+            shutil.rmtree(left)
+    return home
+
+
 @pytest.fixture
 def people(instant: ModuleType, home: Path) -> Identities:
     return Identities(home)
-
-
-@pytest.fixture
-def pool(people: Identities, home: Path):
-    pool = LocalPool(home, 2)
-    yield pool
-    pool.close()
 
 
 @pytest.fixture

@@ -57,7 +57,9 @@ def test_a_job_holds_its_nodes_and_a_node_its_calls(shared_engine: JobEngine, ex
     assert [call.parent.span_id for call in calls] == [span.context.span_id for span in painted]
 
 
-def test_each_attempt_tells_what_was_measured_and_whether_it_passed(shared_engine: JobEngine, exported: InMemorySpanExporter) -> None:
+def test_each_attempt_tells_what_was_measured_and_whether_it_passed(
+    shared_engine: JobEngine, exported: InMemorySpanExporter
+) -> None:
     run(shared_engine, "faces=0 then similarity=0.9")
     first, second = named(exported, "score_first_frames")
     assert [first.attributes["steadface.attempt"], second.attributes["steadface.attempt"]] == [1, 2]
@@ -67,7 +69,9 @@ def test_each_attempt_tells_what_was_measured_and_whether_it_passed(shared_engin
     assert second.events[0].attributes["gen_ai.evaluation.name"] == "identity similarity (instant recogniser)"
 
 
-def test_a_failure_is_told_by_its_kind_wherever_it_passed(shared_engine: JobEngine, exported: InMemorySpanExporter) -> None:
+def test_a_failure_is_told_by_its_kind_wherever_it_passed(
+    shared_engine: JobEngine, exported: InMemorySpanExporter
+) -> None:
     assert run(shared_engine, "similarity=0.9 defect").status == "failed"
     for name in ("execute_tool animate", "animate", "invoke_workflow steadface"):
         [span] = named(exported, name)
