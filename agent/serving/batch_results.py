@@ -59,6 +59,7 @@ class Batch(BaseModel):
     pass_rate: float | None = Field(description="passed among those that ended")
     similarity: dict[str, MeanSimilarity] = Field(description="by recogniser; those of two cannot be compared")
     reason: str | None = Field(description="why it stopped")
+    queue_paused: bool = Field(description="it runs, but no row is begun until resume_queue is called")
     sketch: bool = Field(description="the best rows are sketches (preset preview), which must be said of them")
     best: list[MadeRow] = Field(description=f"the {MOST_TOLD} most alike at most")
     errors: list[FailedRow] = Field(description=f"the first {MOST_TOLD} at most")
@@ -76,6 +77,7 @@ class Batch(BaseModel):
         ]
         if self.status == "running" and self.order == "phases":
             lines.append("Its rows are made phase by phase, so the first results come late.")
+        lines += ["The queue is paused, so no row is begun until resume_queue is called."] * self.queue_paused
         lines += [self.reason] if self.reason else []
         lines += ["These are previews: animatics whose pixels are a sketch, not photorealistic videos."] * self.sketch
         lines += [
@@ -93,7 +95,7 @@ class Batch(BaseModel):
         return [*lines, f"Next: {self.next_step}"] if self.next_step else lines
 
 
-def batch_of(batches: ServedBatches, batch: KeptBatch, settings: Settings, reach: Reach) -> Batch:
+def batch_of(batches: ServedBatches, batch: KeptBatch, settings: Settings, reach: Reach, *, paused: bool) -> Batch:
     """By its files, whichever process runs it, as this caller may see it."""
     from agent.batch.results import ResultFiles, RowError, RowResult
     from agent.batch.standing import standing
@@ -110,6 +112,7 @@ def batch_of(batches: ServedBatches, batch: KeptBatch, settings: Settings, reach
         order=batch.order,
         status="cancelled" if cancelled else status,
         reason=plainly(end.reason, settings, reach) if end and end.reason else None,
+        queue_paused=end is None and not cancelled and paused,
         sketch=any(row.sketch for row in best),
         best=[_made(row, reach) for row in best],
         errors=[_failed(row, settings, reach) for row in failed],

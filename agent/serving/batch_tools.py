@@ -252,7 +252,8 @@ class BatchTools:
 
     def _looked_at(self, batch_id: str) -> Batch:
         batches = self._batches()
-        return batch_of(batches, batches.kept.get(batch_id, current_client()), self._engine.settings, self._reach)
+        batch, paused = batches.kept.get(batch_id, current_client()), self._engine.get().store.paused()
+        return batch_of(batches, batch, self._engine.settings, self._reach, paused=paused)
 
     def _batches(self) -> ServedBatches:
         """Made at its first use, for what it imports is heavy."""
