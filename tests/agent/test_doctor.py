@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +14,9 @@ import pytest
 import torch
 from diffusers import WanTransformer3DModel
 from published_wan import published_vace
+from typer.testing import CliRunner, Result
 
+from agent.cli import app
 from agent.gpus import Gpu, first_gpu
 from agent.memory_plan import LARGEST, ROOMY, Stage, better_preset, fitting, plan
 from agent.memory_table import memory_verdict
@@ -28,7 +28,7 @@ from tools.video.vace_pipeline import VacePipeline
 
 GIB = 2**30
 
-Doctor = Callable[..., subprocess.CompletedProcess[str]]
+Doctor = Callable[..., Result]
 
 
 def stages(preset: str, **asked: object) -> dict[str, Stage]:
@@ -152,16 +152,15 @@ def test_a_gpu_that_does_not_tell_its_memory_is_none(monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def doctor(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
     """The command on a machine with no model and, where ``gpu`` is given, one GPU: MiB in all and free."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))  # read from HOME long ago
 
-    def run(*words: str, gpu: str = "") -> subprocess.CompletedProcess[str]:
+    def run(*words: str, gpu: str = "") -> Result:
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         (folder / "nvidia-smi").write_text(f"#!/bin/sh\necho '{gpu}'; test -n '{gpu}'\n")
         (folder / "nvidia-smi").chmod(0o755)
         ours = {"HOME": str(tmp_path), "PATH": f"{folder}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": ""}
-        return subprocess.run(
-            [sys.executable, "server.py", "doctor", *words], capture_output=True, text=True, env=os.environ | ours
-        )
+        return CliRunner(env=ours).invoke(app, ["doctor", *words])
 
     return run
 
@@ -170,7 +169,7 @@ def test_a_preset_is_told_with_what_fits_the_gpu_and_what_is_missing(
     doctor: Doctor,
 ) -> None:
     done = doctor("--preset", "paper", gpu="24564, 24100")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     *table, last = done.stdout.splitlines()
     assert all(len(line) <= 80 for line in table[:14])
     assert re.search(r"^STEADFACE_WAN_OFFLOAD=none +43\.\d +8\.\d +52\.\d no +everything", done.stdout, re.MULTILINE)
@@ -195,7 +194,7 @@ def test_without_a_gpu_it_says_so_and_what_a_card_needs(
     doctor: Doctor,
 ) -> None:
     done = doctor("--preset", "r2v")
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert "There is no NVIDIA GPU here" in done.stdout
     assert "A card needs 16.3 GiB free at least, for the planner." in done.stdout
     assert "fits" not in done.stdout
@@ -211,7 +210,7 @@ def test_without_a_gpu_no_preset_is_better(doctor: Doctor) -> None:
 
 def test_a_preset_that_there_is_not_is_one_sentence(doctor: Doctor) -> None:
     done = doctor("--preset", "nope")
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("steadface: There is no preset 'nope'; choose one of: paper")
 
 
