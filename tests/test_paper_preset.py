@@ -45,17 +45,21 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-@pytest.fixture
-def settings(home: Path, checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for variable, folder in checkpoints.items():
-        monkeypatch.setenv(variable, str(folder))
-    monkeypatch.setenv("STEADFACE_VIDEO_OPTIONS__STEPS", "2")
-    monkeypatch.setenv("STEADFACE_FIRST_FRAME_OPTIONS__STEPS", "4")
-    monkeypatch.setenv("STEADFACE_FACE_DETAIL_OPTIONS__STEPS", "2")
-    # Random weights make random faces: the gate looks, and lets every similarity pass.
-    return load_settings(
-        preset="paper-small", planner="rules", width=SIDE, height=SIDE, frames=9, first_frame_threshold=-1
-    )
+@pytest.fixture(scope="module")
+def settings(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as environment:
+        for variable, folder in checkpoints.items():
+            environment.setenv(variable, str(folder))
+        environment.setenv("STEADFACE_HOME", str(home))
+        environment.setenv("STEADFACE_VIDEOS", str(home / "videos"))
+        environment.setenv("STEADFACE_VIDEO_OPTIONS__STEPS", "2")
+        environment.setenv("STEADFACE_FIRST_FRAME_OPTIONS__STEPS", "4")
+        environment.setenv("STEADFACE_FACE_DETAIL_OPTIONS__STEPS", "2")
+        # Random weights make random faces: the gate looks, and lets every similarity pass.
+        yield load_settings(
+            preset="paper-small", planner="rules", width=SIDE, height=SIDE, frames=9, first_frame_threshold=-1
+        )
 
 
 def photo(folder: Path, name: str, seed: int = 0) -> Path:
@@ -64,8 +68,9 @@ def photo(folder: Path, name: str, seed: int = 0) -> Path:
     return folder / name
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine(settings: Settings) -> Iterator[JobEngine]:
+    """One for all tests, whose worker loads each model once."""
     with JobEngine(settings) as engine:
         yield engine
 
@@ -190,8 +195,9 @@ def test_a_window_is_repaired_by_detailer_and_video_model_and_the_rest_stays_to_
 def test_a_clip_that_the_video_model_was_not_trained_on_is_refused_before_anything_is_painted(
     engine: JobEngine, tmp_path: Path
 ) -> None:
-    view = run(engine, photo(tmp_path, "me.png"), frames=80)
+    loras = set(engine.settings.home.glob("loras/*"))
+    view = run(engine, photo(tmp_path, "stranger.png", seed=2), frames=80)
     assert view.status == "failed"
     assert view.error is not None
     assert view.error.message == "VACE makes 5, 9, 13 … 81 frames, not 80; ask for 81."
-    assert not list((tmp_path / "home" / "loras").glob("*"))
+    assert set(engine.settings.home.glob("loras/*")) == loras
