@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,9 @@ def inside() -> MCPServer[Any]:
     return build_server(LateEngine(load_settings()), Reach.STDIO)
 
 
-def stdio() -> StdioServerParameters:
-    """A process for one client, with the environment of this moment."""
-    return StdioServerParameters(command=SERVE[0], args=[*SERVE[1:]], env=dict(os.environ))
+def stdio(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> StdioServerParameters:
+    """A process for one client, with the environment and the working folder of this moment where none are given."""
+    return StdioServerParameters(command=SERVE[0], args=[*SERVE[1:]], env=dict(environment or os.environ), cwd=folder)
 
 
 @dataclass
@@ -44,10 +44,14 @@ class HttpServer:
         self.process.wait(timeout=20)
 
 
-def start(command: Sequence[str], log: Path) -> HttpServer:
+def start(
+    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> HttpServer:
     """Start a server that says where it listens. What it says goes into a file: a full pipe would stop it."""
     with log.open("wb") as said:
-        process = subprocess.Popen(command, stderr=said, stdout=said, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, stderr=said, stdout=said, stdin=subprocess.DEVNULL, env=environment, cwd=folder
+        )
     while "listens on" not in log.read_text():
         assert process.poll() is None, log.read_text()
         time.sleep(0.05)

@@ -1,23 +1,25 @@
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from issuer import Issuer
 from mcp import Client
-from PIL import Image
 from served import SERVE_HTTP, HttpServer, inside, start, stdio
+from studio import PHOTO, Studio, beside, data_uri, photo_in
+
+if TYPE_CHECKING:
+    from agent.jobs import JobEngine
 
 Transport = Literal["stdio", "http"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -26,9 +28,7 @@ def anyio_backend() -> str:
 def photo(instant: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A photo in the folder that servers work in; the instant recogniser finds the person in it."""
     monkeypatch.chdir(tmp_path)
-    path = tmp_path / "photo.png"
-    Image.new("RGB", (320, 240), "tan").save(path)
-    return path
+    return photo_in(tmp_path)
 
 
 @pytest.fixture
@@ -47,37 +47,107 @@ def start_http(photo: Path, tmp_path: Path) -> Iterator[Callable[..., HttpServer
 
 @dataclass
 class Connection:
-    """How to connect a new client, and how it names the photo."""
+    """How to connect a new client, how it names the photo, and the server's working folder and home."""
 
     transport: Transport
-    open: Callable[[], AbstractAsyncContextManager[Client]]
+    open: Callable[..., AbstractAsyncContextManager[Client]]
     reference: str
+    folder: Path
+    home: Path
 
 
 @pytest.fixture(params=["stdio-auto", "stdio-legacy", "http-auto", "http-legacy"])
-def connection(request: pytest.FixtureRequest, photo: Path) -> Connection:
-    """Both transports, in both eras of the protocol, to a server process that has the instant backends."""
+def connection(request: pytest.FixtureRequest, instant: ModuleType) -> Connection:
+    """Both transports, in both eras of the protocol, to a server process that has the instant backends.
+
+    The processes outlive a test, and on stdio so does the client; the test finds an empty home.
+    """
     transport, era = request.param.split("-")
     if transport == "stdio":
-        return Connection("stdio", lambda: Client(stdio(), mode=era), photo.name)
-    url = request.getfixturevalue("start_http")().url
-    return Connection("http", lambda: Client(url, mode=era), data_uri(photo))
+        client, studio = request.getfixturevalue(f"stdio_{era}")
+        _leave_its_loop()
+        studio.empty()
+        return Connection("stdio", lambda: nullcontext(client), studio.photo.name, studio.folder, studio.home)
+    server, studio = request.getfixturevalue("http_server")
+    studio.empty()
+    photo = data_uri(studio.photo)
+    return Connection(
+        "http", lambda **options: Client(server.url, mode=era, **options), photo, studio.folder, studio.home
+    )
+
+
+def _leave_its_loop() -> None:
+    """The loop of a client that lives on is not running between tests, where anyio would take it for running."""
+    with suppress(ModuleNotFoundError):
+        from sniffio import current_async_library_cvar
+
+        current_async_library_cvar.set(None)
+
+
+# What tests share is asked for by name, in a test that has ``instant``: it starts with the environment of that moment.
+
+
+@pytest.fixture(scope="package")
+async def stdio_auto(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Client, Studio]]:
+    studio = Studio(tmp_path_factory.mktemp("stdio-auto"))
+    async with Client(stdio(studio.environment(), studio.folder)) as client:
+        yield client, studio
+
+
+@pytest.fixture(scope="package")
+async def stdio_legacy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Client, Studio]]:
+    studio = Studio(tmp_path_factory.mktemp("stdio-legacy"))
+    async with Client(stdio(studio.environment(), studio.folder), mode="legacy") as client:
+        yield client, studio
+
+
+@pytest.fixture(scope="package")
+def http_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HttpServer, Studio]]:
+    """One server process on loopback for clients of both eras."""
+    studio = Studio(tmp_path_factory.mktemp("http"))
+    server = start(SERVE_HTTP, studio.folder / "server.log", studio.environment(), studio.folder)
+    yield server, studio
+    server.stop()
+
+
+@pytest.fixture(scope="package")
+def engine_inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[JobEngine, Studio]]:
+    """An engine of this process, for servers that come and go before it."""
+    from agent.jobs import JobEngine
+    from agent.settings import load_settings
+
+    studio = Studio(tmp_path_factory.mktemp("inside"))
+    with pytest.MonkeyPatch.context() as patched:
+        studio.move_in(patched)
+        settings = load_settings()
+    with JobEngine(settings) as engine:
+        yield engine, studio
 
 
 @pytest.fixture
-def process(photo: Path) -> Connection:
+def process(photo: Path, home: Path) -> Connection:
     """Server processes on stdio, each with one client of the newest era."""
-    return Connection("stdio", lambda: Client(stdio()), photo.name)
+    return Connection("stdio", lambda **options: Client(stdio(), **options), photo.name, photo.parent, home)
 
 
 @pytest.fixture
-def local(photo: Path) -> Connection:
-    """Servers in this process, each with one client of the newest era, where the transport does not matter."""
-    return Connection("stdio", lambda: Client(inside()), photo.name)
+def local(request: pytest.FixtureRequest, photo: Path, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """Servers in this process, each with one client of the newest era, where the transport does not matter.
+
+    They share an engine that outlives the test and has the usual settings; the test finds an empty home.
+    """
+    engine, studio = request.getfixturevalue("engine_inside")
+    studio.empty()
+    studio.move_in(monkeypatch)
+    return Connection(
+        "stdio", lambda **options: Client(beside(engine), **options), photo.name, photo.parent, studio.home
+    )
 
 
-def data_uri(photo: Path) -> str:
-    return f"data:image/png;base64,{base64.b64encode(photo.read_bytes()).decode()}"
+@pytest.fixture
+def alone(photo: Path, home: Path) -> Connection:
+    """As ``local``, but each server has an engine of its own, with the settings of that moment and the test's home."""
+    return Connection("stdio", lambda **options: Client(inside(), **options), photo.name, photo.parent, home)
 
 
 @pytest.fixture
@@ -86,11 +156,11 @@ def photo_data(photo: Path) -> str:
 
 
 @pytest.fixture
-def ask(photo: Path) -> Callable[..., dict[str, Any]]:
-    """Arguments of a call of ``generate_identity_video``."""
+def ask() -> Callable[..., dict[str, Any]]:
+    """Arguments of a call of ``generate_identity_video``, with the photo that lies in the server's working folder."""
 
     def arguments(prompt: str, **others: Any) -> dict[str, Any]:
-        return {"reference": photo.name, "prompt": prompt, "consent": "synthetic", "seed": 7, **others}
+        return {"reference": PHOTO, "prompt": prompt, "consent": "synthetic", "seed": 7, **others}
 
     return arguments
 

@@ -66,11 +66,11 @@ async def test_a_batch_is_begun_at_once_and_told_with_its_scores(connection: Any
 
 
 async def test_a_manifest_beside_its_photos_is_taken_by_its_path_on_stdio_alone(
-    connection: Any, photo: Path, tmp_path: Path
+    connection: Any,
 ) -> None:
-    folder = tmp_path / "deeper"
-    folder.mkdir()
-    Image.open(photo).save(folder / "other.png")
+    folder = connection.folder / "deeper"
+    folder.mkdir(exist_ok=True)
+    Image.open(connection.folder / "photo.png").save(folder / "other.png")
     (folder / "rows.jsonl").write_text(json.dumps(rows("other.png", a="similarity=0.9")[0]))
     async with connection.open() as client:
         begun = await client.call_tool("run_batch", {"manifest": str(folder / "rows.jsonl"), "consent": "self"})

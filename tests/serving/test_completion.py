@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -50,8 +49,8 @@ async def test_presets_and_consent_bases_are_completed(local: Any) -> None:
     assert nothing == []
 
 
-async def test_photos_are_completed_from_people_and_the_inbox(connection: Any, tmp_path: Path, photo: Path) -> None:
-    inbox = tmp_path / "inbox"
+async def test_photos_are_completed_from_people_and_the_inbox(connection: Any) -> None:
+    inbox = connection.folder / "inbox"
     inbox.mkdir(exist_ok=True)
     for age, name in enumerate(("me at sea.jpg", "Alice.png", "notes.txt")):
         Image.new("RGB", (8, 8)).save(inbox / name, "PNG")

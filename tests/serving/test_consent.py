@@ -13,7 +13,8 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from PIL import Image
-from served import inside, stdio
+from served import stdio
+from studio import data_uri
 from test_tasks import Tasks
 
 from agent.consents import ConsentBook
@@ -48,21 +49,18 @@ class Place:
 
     open: Callable[[Person], AbstractAsyncContextManager[Client]]
     reference: str
+    home: Path
 
 
 @pytest.fixture(params=["stdio-auto", "stdio-legacy", "http-auto", "http-legacy"])
-def place(request: pytest.FixtureRequest, photo: Path) -> Place:
+def place(request: pytest.FixtureRequest, photo: Path, home: Path) -> Place:
     transport, era = request.param.split("-")
     if transport == "stdio":
-        return Place(lambda person: Client(stdio(), mode=era, elicitation_callback=person), photo.name)
-    url = request.getfixturevalue("start_http")().url
-    reference = request.getfixturevalue("photo_data")
-    return Place(lambda person: Client(url, mode=era, elicitation_callback=person), reference)
-
-
-@pytest.fixture
-def local(photo: Path) -> Place:
-    return Place(lambda person: Client(inside(), elicitation_callback=person), photo.name)
+        return Place(lambda person: Client(stdio(), mode=era, elicitation_callback=person), photo.name, home)
+    server, studio = request.getfixturevalue("http_server")
+    studio.empty()
+    reference = data_uri(studio.photo)
+    return Place(lambda person: Client(server.url, mode=era, elicitation_callback=person), reference, studio.home)
 
 
 def consent_of(made: Any) -> dict[str, Any]:
@@ -94,7 +92,7 @@ async def test_a_person_is_asked_once_for_a_photo_and_what_they_say_counts(place
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
 async def test_where_the_person_says_no_nothing_is_made(
-    place: Place, ask: Ask, home: Path, action: Literal["decline", "cancel"]
+    place: Place, ask: Ask, action: Literal["decline", "cancel"]
 ) -> None:
     async with place.open(Person(action)) as client:
         refused = await client.call_tool("generate_identity_video", ask("waves", reference=place.reference))
@@ -102,31 +100,31 @@ async def test_where_the_person_says_no_nothing_is_made(
     assert refused.is_error
     assert "The user did not give consent, so nothing was made." in refused.content[0].text
     assert listed.structured_content["jobs"] == []
-    assert not [*home.glob("artifacts/*/*")]
+    assert not [*place.home.glob("artifacts/*/*")]
 
 
-async def test_a_client_that_says_nothing_of_consent_is_asked_instead_of_refused(local: Place, ask: Ask) -> None:
+async def test_a_client_that_says_nothing_of_consent_is_asked_instead_of_refused(local: Any, ask: Ask) -> None:
     call = ask("similarity=0.8")
     del call["consent"]
     person = Person()
-    async with local.open(person) as client:
+    async with local.open(elicitation_callback=person) as client:
         made = await client.call_tool("generate_identity_video", call)
     assert consent_of(made)["source"] == "stated by the user"
     assert "The assistant says" not in person.shown[0].message
 
 
-async def test_first_frames_are_asked_for_too(local: Place, photo: Path) -> None:
+async def test_first_frames_are_asked_for_too(local: Any, photo: Path) -> None:
     person = Person()
-    async with local.open(person) as client:
+    async with local.open(elicitation_callback=person) as client:
         made = await client.call_tool("generate_first_frame", FIRST_FRAME | {"reference": photo.name})
     assert not made.is_error, made.content[0].text
     assert len(person.shown) == 1
 
 
-async def test_a_person_is_asked_before_a_call_becomes_a_task(photo: Path, ask: Ask) -> None:
+async def test_a_person_is_asked_before_a_call_becomes_a_task(local: Any, photo: Path, ask: Ask) -> None:
     person, tasks = Person(), Tasks()
     Image.new("RGB", (320, 240), "navy").save(photo.with_name("other.png"))
-    async with Client(inside(), elicitation_callback=person, extensions=[tasks]) as client:
+    async with local.open(elicitation_callback=person, extensions=[tasks]) as client:
         made = await client.call_tool("generate_identity_video", ask("similarity=0.8"))
         person.action = "decline"
         refused = await client.call_tool("generate_first_frame", FIRST_FRAME | {"reference": "other.png"})
@@ -136,13 +134,13 @@ async def test_a_person_is_asked_before_a_call_becomes_a_task(photo: Path, ask: 
     assert len({task["taskId"] for task in tasks.seen}) == 1
 
 
-async def test_what_is_remembered_holds_in_later_sessions(local: Place, ask: Ask, home: Path) -> None:
-    async with local.open(Person(remember=True)) as client:
+async def test_what_is_remembered_holds_in_later_sessions(alone: Any, ask: Ask, home: Path) -> None:
+    async with alone.open(elicitation_callback=Person(remember=True)) as client:
         await client.call_tool("generate_identity_video", ask("similarity=0.8"))
     person = Person()
-    async with local.open(person) as client:
+    async with alone.open(elicitation_callback=person) as client:
         made = await client.call_tool("generate_identity_video", ask("similarity=0.9", consent="self"))
-    async with Client(inside()) as client:
+    async with alone.open() as client:
         unasked = await client.call_tool("generate_identity_video", ask("similarity=0.7", consent="self"))
     assert person.shown == []
     book = ConsentBook(Database.of(home))
@@ -160,19 +158,19 @@ async def test_a_client_that_cannot_ask_goes_on_with_an_assertion(connection: An
 
 
 async def test_nobody_is_asked_where_a_standing_basis_is_set(
-    local: Place, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    alone: Any, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEADFACE_CONSENT", "licensed")
     call = ask("similarity=0.8")
     del call["consent"]
     person = Person()
-    async with local.open(person) as client:
+    async with alone.open(elicitation_callback=person) as client:
         made = await client.call_tool("generate_identity_video", call)
     assert person.shown == []
     assert (consent_of(made)["basis"], consent_of(made)["source"]) == ("licensed", "standing setting")
 
 
-async def test_what_cannot_be_made_is_said_before_anybody_is_asked(local: Place, ask: Ask) -> None:
+async def test_what_cannot_be_made_is_said_before_anybody_is_asked(local: Any, ask: Ask) -> None:
     person = Person()
     wrong = {
         "nudity or sex": ask("a naked woman"),
@@ -180,7 +178,7 @@ async def test_what_cannot_be_made_is_said_before_anybody_is_asked(local: Place,
         "Consent cannot be 'perhaps'": ask("waves", consent="perhaps"),
         "prompt is empty": ask(" "),
     }
-    async with local.open(person) as client:
+    async with local.open(elicitation_callback=person) as client:
         for sentence, call in wrong.items():
             refused = await client.call_tool("generate_identity_video", call)
             assert refused.is_error
@@ -189,13 +187,11 @@ async def test_what_cannot_be_made_is_said_before_anybody_is_asked(local: Place,
     assert person.shown == []
 
 
-async def test_a_withdrawal_is_told_in_the_form_and_lifted_by_remembering_alone(
-    local: Place, ask: Ask, home: Path
-) -> None:
+async def test_a_withdrawal_is_told_in_the_form_and_lifted_by_remembering_alone(local: Any, ask: Ask) -> None:
     person = Person()
-    async with local.open(person) as client:
+    async with local.open(elicitation_callback=person) as client:
         made = await client.call_tool("generate_identity_video", ask("similarity=0.8"))
-        book = ConsentBook(Database.of(home))
+        book = ConsentBook(Database.of(local.home))
         book.revoke(consent_of(made)["record"])
         book.close()
         refine = {"job_id": made.structured_content["job_id"], "instruction": "motion waves"}

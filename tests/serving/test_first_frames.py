@@ -136,9 +136,9 @@ async def test_a_spatial_prompt_of_the_callers_is_painted_as_it_is_and_once(loca
     assert made["result"]["temporal_prompt"] == "damage=3-9"
 
 
-async def test_where_no_first_frame_is_painted_a_job_cannot_stop_after_it(local, ask, monkeypatch):
+async def test_where_no_first_frame_is_painted_a_job_cannot_stop_after_it(alone, ask, monkeypatch):
     monkeypatch.setenv("STEADFACE_FIRST_FRAME", "none")
-    async with local.open() as client:
+    async with alone.open() as client:
         result = await client.call_tool("generate_identity_video", ask("similarity=0.9", stop_after="first_frame"))
     assert result.is_error
     assert "paints no first frame" in said(result)

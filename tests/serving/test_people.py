@@ -18,13 +18,13 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def shots(photo: Path, instant: Any) -> Any:
+def shots(instant: Any) -> Any:
     """Make photos that the instant recogniser reads, and tell how the connection names them."""
 
     def make(connection: Any, **marks: dict[str, float]) -> list[str]:
         names = []
         for name, mark in marks.items():
-            path = photo.parent / f"{name}.png"
+            path = connection.folder / f"{name}.png"
             Image.fromarray(instant.picture(instant.Mark(**{"similarity": 1.0, **mark}))).save(path)
             data = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
             names.append(path.name if connection.transport == "stdio" else data)

@@ -136,10 +136,10 @@ async def test_what_cannot_work_is_said_in_one_sentence(local: Any, ask: Ask, tm
 
 
 async def test_a_home_that_cannot_be_made_is_said_in_one_sentence(
-    local: Any, ask: Ask, photo: Path, monkeypatch: pytest.MonkeyPatch
+    alone: Any, ask: Ask, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STEADFACE_HOME", str(photo / "home"))
-    async with local.open() as client:
+    async with alone.open() as client:
         refused = await client.call_tool("generate_identity_video", ask("waves"))
     assert "STEADFACE_HOME" in refused.content[0].text
     assert "\n" not in refused.content[0].text
@@ -273,7 +273,7 @@ print("the protocol")
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_the_preview_makes_a_video_of_a_real_person(
-    local: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    alone: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in [name for name in os.environ if name.startswith("STEADFACE_") and name[10:] not in ("HOME", "VIDEOS")]:
         monkeypatch.delenv(name)
@@ -285,7 +285,7 @@ async def test_the_preview_makes_a_video_of_a_real_person(
         "consent": "licensed",
         "wait_seconds": 240,
     }
-    async with local.open() as client:
+    async with alone.open() as client:
         made = await client.call_tool("generate_identity_video", asked)
     result = made.structured_content["result"]
     assert "animatic" in made.content[0].text

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize(("gpu", "better"), [("81559, 81000", "paper"), ("8192, 8000", None), ("", None)])
 async def test_the_server_names_the_better_preset_that_would_fit(
-    local: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: str, better: str | None
+    alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: str, better: str | None
 ) -> None:
     for capability in ("PLANNER", "FIRST_FRAME", "FACE_DETAIL", "VIDEO"):
         monkeypatch.delenv(f"STEADFACE_{capability}")
@@ -22,7 +22,7 @@ async def test_the_server_names_the_better_preset_that_would_fit(
     program.write_text(f"#!/bin/sh\necho '{gpu}'; test -n '{gpu}'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    async with local.open() as client:
+    async with alone.open() as client:
         info = await client.call_tool("server_info", {})
     assert info.structured_content["better_preset"] == better
     assert ("The preset paper would fit on the GPU" in info.content[0].text) == (better == "paper")

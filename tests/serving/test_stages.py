@@ -15,9 +15,9 @@ from PIL import Image
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_prompt_is_split_as_a_job_would_split_it(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_prompt_is_split_as_a_job_would_split_it(alone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEADFACE_PLANNER", "rules")
-    async with local.open() as client:
+    async with alone.open() as client:
         split = await client.call_tool("decouple_prompt", {"prompt": "A woman in a red coat walks through Paris."})
     found = split.structured_content
     assert found["spatial_prompt"].endswith("close-up")
@@ -34,7 +34,7 @@ async def test_a_prompt_that_is_none_is_refused_in_one_sentence(local: Any) -> N
     assert refused.content[0].text == "The prompt is empty; say in a sentence what the person does and where."
 
 
-async def test_two_pictures_are_compared_as_the_gate_compares_them(connection: Any, photo: Path, instant: Any) -> None:
+async def test_two_pictures_are_compared_as_the_gate_compares_them(connection: Any, instant: Any) -> None:
     pictures = {
         "alike": instant.Mark(similarity=0.8), "unlike": instant.Mark(similarity=0.2),
         "small": instant.Mark(similarity=0.8, side=20), "nobody": instant.Mark(faces=0),
@@ -42,7 +42,7 @@ async def test_two_pictures_are_compared_as_the_gate_compares_them(connection: A
     scores = {}
     async with connection.open() as client:
         for name, mark in pictures.items():
-            path = photo.parent / f"{name}.png"
+            path = connection.folder / f"{name}.png"
             Image.fromarray(instant.picture(mark)).save(path)
             given = path.name if connection.transport == "stdio" else _data_uri(path)
             asked = {"reference": connection.reference, "picture": given}

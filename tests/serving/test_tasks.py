@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +19,6 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import INVALID_PARAMS, MISSING_REQUIRED_CLIENT_CAPABILITY, CallToolResult, Request, Result
 from PIL import Image
 from pydantic import ConfigDict
-from served import inside, stdio
 
 from agent.serving.tasks import TASKS, TOOLS, TaskParams, TaskUpdateParams
 
@@ -83,8 +82,13 @@ async def cancel(client: Client, task_id: str) -> dict[str, Any]:
     return told(await client.session.send_request(asked, Answer))
 
 
-def server(extensions: Sequence[ClientExtension] = ()) -> Client:
-    return Client(inside(), extensions=list(extensions))
+Server = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def server(local: Any) -> Server:
+    """A server for a client with these extensions."""
+    return lambda extensions=(): local.open(extensions=list(extensions))
 
 
 async def begin(client: Client, name: str, arguments: dict[str, Any]) -> Any:
@@ -92,7 +96,7 @@ async def begin(client: Client, name: str, arguments: dict[str, Any]) -> Any:
     return await client.session.call_tool(name, arguments, allow_claimed=True)
 
 
-async def test_every_tool_that_begins_a_job_may_answer_with_a_task() -> None:
+async def test_every_tool_that_begins_a_job_may_answer_with_a_task(server: Server) -> None:
     async with server() as client:
         tools = (await client.list_tools()).tools
     waiting = {tool.name for tool in tools if "wait_seconds" in tool.input_schema["properties"]}
@@ -100,7 +104,7 @@ async def test_every_tool_that_begins_a_job_may_answer_with_a_task() -> None:
     assert waiting >= TOOLS
 
 
-async def test_a_call_becomes_a_task_whose_result_is_that_of_its_job(ask: Ask) -> None:
+async def test_a_call_becomes_a_task_whose_result_is_that_of_its_job(server: Server, ask: Ask) -> None:
     tasks = Tasks()
     async with server([tasks]) as client:
         made = await client.call_tool("generate_identity_video", ask("video=1.5", wait_seconds=40))
@@ -119,7 +123,7 @@ async def test_a_call_becomes_a_task_whose_result_is_that_of_its_job(ask: Ask) -
 
 
 async def test_a_job_that_fails_is_a_completed_task_with_an_error_of_the_tool(
-    ask: Ask, photo: Path, instant: ModuleType
+    server: Server, ask: Ask, photo: Path, instant: ModuleType
 ) -> None:
     Image.fromarray(instant.picture(instant.Mark(similarity=1.0, faces=3))).save(photo)
     tasks = Tasks()
@@ -130,7 +134,7 @@ async def test_a_job_that_fails_is_a_completed_task_with_an_error_of_the_tool(
     assert tasks.seen[-1]["statusMessage"] in failed.content[0].text
 
 
-async def test_cancelling_a_task_cancels_its_job(ask: Ask) -> None:
+async def test_cancelling_a_task_cancels_its_job(server: Server, ask: Ask) -> None:
     async with server([Tasks()]) as client:
         task = told(await begin(client, "generate_identity_video", ask("video=60")))
         accepted = await cancel(client, task["taskId"])
@@ -143,7 +147,7 @@ async def test_cancelling_a_task_cancels_its_job(ask: Ask) -> None:
     assert "result" not in after
 
 
-async def test_what_a_client_sends_to_a_task_is_accepted(ask: Ask) -> None:
+async def test_what_a_client_sends_to_a_task_is_accepted(server: Server, ask: Ask) -> None:
     async with server([Tasks()]) as client:
         task = told(await begin(client, "generate_identity_video", ask("waves")))
         params = TaskUpdateParams(task_id=task["taskId"], input_responses={"nothing": {"action": "decline"}})
@@ -151,7 +155,7 @@ async def test_what_a_client_sends_to_a_task_is_accepted(ask: Ask) -> None:
     assert told(answer) == {"resultType": "complete"}
 
 
-async def test_what_began_no_job_is_no_task(ask: Ask) -> None:
+async def test_what_began_no_job_is_no_task(server: Server, ask: Ask) -> None:
     async with server([Tasks()]) as client:
         refused = await begin(client, "generate_identity_video", ask("  "))
         first = await client.call_tool("generate_identity_video", ask("waves"))
@@ -164,7 +168,7 @@ async def test_what_began_no_job_is_no_task(ask: Ask) -> None:
     assert looked.structured_content["status"] == "completed"
 
 
-async def test_a_follow_up_is_a_task_of_its_own(ask: Ask) -> None:
+async def test_a_follow_up_is_a_task_of_its_own(server: Server, ask: Ask) -> None:
     tasks = Tasks()
     async with server([tasks]) as client:
         first = await client.call_tool("generate_identity_video", ask("waves"))
@@ -175,7 +179,7 @@ async def test_a_follow_up_is_a_task_of_its_own(ask: Ask) -> None:
     assert tasks.seen[0]["taskId"] == second.structured_content["job_id"]
 
 
-async def test_a_client_that_does_not_declare_tasks_meets_none(ask: Ask) -> None:
+async def test_a_client_that_does_not_declare_tasks_meets_none(server: Server, ask: Ask) -> None:
     async with server() as client:
         made = await client.call_tool("generate_identity_video", ask("waves"))
         with pytest.raises(MCPError) as refused:
@@ -185,7 +189,7 @@ async def test_a_client_that_does_not_declare_tasks_meets_none(ask: Ask) -> None
     assert TASKS in refused.value.error.data["requiredCapabilities"]["extensions"]
 
 
-async def test_a_task_that_there_is_not_is_told_so() -> None:
+async def test_a_task_that_there_is_not_is_told_so(server: Server) -> None:
     async with server([Tasks()]) as client:
         for asked in (get, cancel):
             with pytest.raises(MCPError, match="There is no task 'nothing'") as refused:
@@ -193,10 +197,10 @@ async def test_a_task_that_there_is_not_is_told_so() -> None:
             assert refused.value.code == INVALID_PARAMS
 
 
-async def test_a_job_of_an_earlier_process_is_a_task_too(ask: Ask) -> None:
-    async with Client(stdio()) as client:
+async def test_a_job_of_an_earlier_process_is_a_task_too(process: Any, ask: Ask) -> None:
+    async with process.open() as client:
         made = await client.call_tool("generate_identity_video", ask("waves"))
-    async with Client(stdio(), extensions=[Tasks()]) as client:
+    async with process.open(extensions=[Tasks()]) as client:
         task = await get(client, made.structured_content["job_id"])
     assert task["status"] == "completed"
     assert task["result"]["structuredContent"]["result"] == made.structured_content["result"]
