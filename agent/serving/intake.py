@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ def read_photo(path: Path) -> bytes:
     return open_photo(_file_bytes(path), str(path))
 
 
+@lru_cache(maxsize=1)  # a call opens its photo for the consent, and again for the job
 def open_photo(data: bytes, name: str, longest: int = KEPT_SIDE) -> bytes:
     """A photo as PNG: sRGB, upright, alpha over white, no metadata, at most ``longest`` pixels long.
 

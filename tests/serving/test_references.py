@@ -10,11 +10,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from mcp import Client
 from PIL import Image
+from served import inside
 
 from agent.intent import prepare
 from agent.requests import MOST_PHOTOS, Photo
 from agent.serving.engine import LateEngine
+from agent.serving.intake import open_photo
 from agent.serving.reach import Reach
 from agent.serving.references import LARGEST_DATA, open_reference, photo_roots, photos_given
 from agent.settings import load_settings
@@ -203,3 +206,14 @@ def _jpeg(size: tuple[int, int] = (64, 48)) -> bytes:
     out = BytesIO()
     Image.effect_noise(size, 80).convert("RGB").save(out, "JPEG")
     return out.getvalue()
+
+
+@pytest.mark.anyio
+async def test_a_call_opens_its_photo_once_for_the_consent_and_the_job(instant: ModuleType) -> None:
+    open_photo.cache_clear()
+    async with Client(inside()) as client:
+        await client.call_tool("pause_queue", {})
+        asked = {"reference": "photo.jpg", "prompt": "waves", "consent": "synthetic", "wait_seconds": 0}
+        made = await client.call_tool("generate_identity_video", asked)
+        await client.call_tool("cancel_video_job", {"job_id": made.structured_content["job_id"]})
+    assert open_photo.cache_info().misses == 1
