@@ -109,9 +109,11 @@ def in_one_sentence(settings: Settings, reach: Reach) -> Iterator[None]:
 
 
 def plainly(sentence: str, settings: Settings, reach: Reach) -> str:
-    """A sentence as this caller may read it: over a network without the folders of this machine."""
+    """A sentence as this caller may read it: over a network without the folders and the storage of this machine."""
     if reach.shows_paths:
         return sentence
+    if settings.artifacts_url:
+        sentence = sentence.replace(settings.artifacts_url.rstrip("/"), "STEADFACE_ARTIFACTS_URL")
     for folder in (settings.home, settings.videos, Path.home()):
         sentence = sentence.replace(str(folder), folder.name)
     return sentence

@@ -18,7 +18,7 @@ from PIL import Image
 
 from agent.serving.job_list import MOST_BYTES, job_list
 from agent.serving.reach import Reach
-from agent.serving.results import result_of
+from agent.serving.results import plainly, result_of
 from agent.settings import load_settings
 from agent.views import CandidateView, CurvePoint, Delivered, JobError, JobView
 from tools import media
@@ -139,6 +139,14 @@ def test_a_list_holds_as_many_jobs_as_a_message_can_carry(tmp_path: Path, home: 
     assert len(job_list([view] * (len(found.jobs) + 1), load_settings(), Reach.STDIO).jobs) == len(found.jobs)
     one = len(found.jobs[0].model_dump_json())
     assert one * (len(found.jobs) + 1) > MOST_BYTES
+
+
+def test_a_sentence_names_the_storage_to_who_runs_the_server_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEADFACE_ARTIFACTS_URL", "s3://faces/of-ours/")
+    said = "The storage at s3://faces/of-ours cannot be used now (SlowDown); jobs go on when it is back."
+    assert plainly(said, load_settings(), Reach.STDIO) == said
+    told = plainly(said, load_settings(), Reach.NETWORK)
+    assert told == "The storage at STEADFACE_ARTIFACTS_URL cannot be used now (SlowDown); jobs go on when it is back."
 
 
 def _expect_small(result: CallToolResult) -> None:
