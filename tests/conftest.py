@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import os
 import runpy
+import shutil
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from agent.database import Place
     from agent.jobs import JobEngine
+    from tools.pools.local import LocalPool
 
 INSTANT = Path(__file__).parent / "instant"
 
@@ -121,6 +123,35 @@ def shared_runner(shared_folder: Path) -> Iterator[JobEngine]:
 def shared_engine(shared_instant: ModuleType, shared_runner: JobEngine) -> JobEngine:
     """The engine that runs the queue of the shared home, so that few workers are started: it outlives a test."""
     return shared_runner
+
+
+@pytest.fixture(scope="module")
+def _kept_pool(shared_folder: Path) -> Iterator[LocalPool]:
+    from tools.pools.local import LocalPool
+
+    pool = LocalPool(shared_folder / "home", cancel_grace=2)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def kept_pool(_kept_pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> LocalPool:
+    """Workers of ``emptied_home`` that outlive a test: an engine that closes does not end them."""
+    monkeypatch.setattr(_kept_pool, "close", lambda: None)
+    return _kept_pool
+
+
+@pytest.fixture
+def emptied_home(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home for a test that needs an empty one, at the one place for which workers can be kept; their logs stay."""
+    home = _live_in(shared_folder, monkeypatch)
+    for folder in (home, shared_folder / "videos"):
+        for left in folder.iterdir() if folder.exists() else ():
+            if left.is_file():
+                left.unlink()
+            elif left.name != "logs":
+                shutil.rmtree(left)
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from agent.views import JobView
 from tools import media
 from tools.artifacts import Artifacts
 from tools.errors import InputError
+from tools.pools.local import LocalPool
 
 GIGABYTE = 10**9
 DAY = 24 * 3600
@@ -76,10 +77,15 @@ class Home:
 
 
 @pytest.fixture
-def house(instant: ModuleType, tmp_path: Path):
+def home(emptied_home: Path) -> Path:
+    return emptied_home
+
+
+@pytest.fixture
+def house(instant: ModuleType, kept_pool: LocalPool, tmp_path: Path):
     photos = tmp_path / "photos"
     photos.mkdir()
-    with JobEngine(load_settings()) as engine:
+    with JobEngine(load_settings(), kept_pool) as engine:
         yield Home(engine, instant, photos)
 
 
@@ -134,7 +140,7 @@ def test_a_pinned_job_stays_whatever_the_limits_and_that_they_do_not_hold_is_tol
 
 
 def test_a_running_job_loses_nothing_however_long_it_runs(house: Home) -> None:
-    job_id = house.queue("running", "similarity=0.9 video=3")
+    job_id = house.queue("running", "similarity=0.9 video=2")
     while (view := house.engine.view(job_id)).stage != "animate":
         assert not view.ended, view.error
         time.sleep(0.02)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import shutil
 import stat
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,25 +31,10 @@ CONSENT = Consent(basis="written", source="stated by the user")
 Save = Callable[..., Identity]
 
 
-@pytest.fixture(scope="module")
-def pool(shared_folder: Path):
-    pool = LocalPool(shared_folder / "home", 2)
-    yield pool
-    pool.close()
-
-
 @pytest.fixture
-def home(pool: LocalPool, shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One place for all tests, to which their worker is bound; each finds it empty but for the worker's log."""
-    home = shared_folder / "home"
-    monkeypatch.setenv("STEADFACE_HOME", str(home))
-    home.mkdir(exist_ok=True, mode=0o700)
-    for left in home.iterdir():
-        if left.is_file():
-            left.unlink()
-        elif left.name != "logs":
-            shutil.rmtree(left)
-    return home
+def home(emptied_home: Path) -> Path:
+    emptied_home.mkdir(exist_ok=True, mode=0o700)
+    return emptied_home
 
 
 @pytest.fixture
@@ -66,13 +50,13 @@ def consents(home: Path):
 
 
 @pytest.fixture
-def save(people: Identities, pool: LocalPool, home: Path, consents: ConsentBook) -> Save:
+def save(people: Identities, kept_pool: LocalPool, home: Path, consents: ConsentBook) -> Save:
     """Save a person from pictures of the instant backends, or from photos by their path."""
 
     def run(name: str, photos: Sequence[tuple[bytes, str]], face: int | None = None, consent: Consent | None = CONSENT):
         recipe, artifacts = load_settings().recipe(), Artifacts(home)
         given = [Photo(image=artifacts.put(png, "png"), name=told) for png, told in photos]
-        return save_person(people, name, given, face, consent, recipe, artifacts, partial(caller, pool), consents)
+        return save_person(people, name, given, face, consent, recipe, artifacts, partial(caller, kept_pool), consents)
 
     return run
 

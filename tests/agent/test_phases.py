@@ -20,9 +20,19 @@ PLAN, FIRST_FRAMES, VIDEO, REPAIR = range(4)
 
 
 @pytest.fixture
-def waiting(instant):
+def home(emptied_home):
+    return emptied_home
+
+
+@pytest.fixture
+def open_engine(instant, kept_pool):
+    return lambda: JobEngine(load_settings(), kept_pool)
+
+
+@pytest.fixture
+def waiting(open_engine):
     """An engine that runs nothing yet."""
-    engine = JobEngine(load_settings())
+    engine = open_engine()
     yield engine
     engine.close()
 
@@ -36,7 +46,7 @@ def submit(engine, prompt, in_phases=True, **settings):
     return engine.submit_once(request, recipe, new_request_id(), in_phases=in_phases)[0]
 
 
-def run(monkeypatch, job_ids):
+def run(open_engine, monkeypatch, job_ids):
     """Run the jobs to their ends; the nodes in the order in which they were entered, with the number of their job."""
     entered = []
     show = JobStore.write
@@ -48,7 +58,7 @@ def run(monkeypatch, job_ids):
         show(store, row, **values)
 
     monkeypatch.setattr(JobStore, "write", told)
-    with JobEngine(load_settings()) as engine:
+    with open_engine() as engine:
         views = [engine.wait(job_id, seconds=50) for job_id in job_ids]
         rows = [engine.row(job_id) for job_id in job_ids]
     assert [view.status for view in views] == ["completed"] * len(job_ids), [view.error for view in views]
@@ -72,9 +82,9 @@ def test_a_node_without_a_phase_stays_in_the_one_before():
     assert "revise_spatial_prompt" in beyond(FIRST_FRAMES)
 
 
-def test_rows_take_turns_phase_by_phase_and_come_to_the_same_videos(waiting, monkeypatch):
+def test_rows_take_turns_phase_by_phase_and_come_to_the_same_videos(waiting, open_engine, monkeypatch):
     prompts = [f"similarity=0.9 row {number}" for number in range(3)]
-    entered, rows = run(monkeypatch, [submit(waiting, prompt) for prompt in prompts])
+    entered, rows = run(open_engine, monkeypatch, [submit(waiting, prompt) for prompt in prompts])
     assert runs_of(entered, "inspect_reference", "decouple_prompt") == 1
     assert runs_of(entered, "generate_first_frames", "score_first_frames") == 1
     assert runs_of(entered, "animate", "score_video", "deliver") == 1
@@ -90,34 +100,36 @@ def test_rows_take_turns_phase_by_phase_and_come_to_the_same_videos(waiting, mon
     ]
 
 
-def test_rows_whose_first_frames_fail_are_revised_together_before_any_video(waiting, monkeypatch):
+def test_rows_whose_first_frames_fail_are_revised_together_before_any_video(waiting, open_engine, monkeypatch):
     weak, good = "side=20 then similarity=0.9", "similarity=0.9"
-    entered, _ = run(monkeypatch, [submit(waiting, prompt) for prompt in (weak, good, weak)])
+    entered, _ = run(open_engine, monkeypatch, [submit(waiting, prompt) for prompt in (weak, good, weak)])
     stages = [stage for _, stage in entered]
     assert runs_of(entered, "revise_spatial_prompt") == 1
     assert runs_of(entered, "generate_first_frames", "score_first_frames") == 2
     assert stages.index("animate") > max(at for at, stage in enumerate(stages) if stage == "generate_first_frames")
 
 
-def test_repairs_come_after_the_videos_of_all_rows(waiting, monkeypatch):
-    entered, rows = run(monkeypatch, [submit(waiting, f"similarity=0.9 damage=15-25 row {n}") for n in range(2)])
+def test_repairs_come_after_the_videos_of_all_rows(waiting, open_engine, monkeypatch):
+    entered, rows = run(
+        open_engine, monkeypatch, [submit(waiting, f"similarity=0.9 damage=15-25 row {n}") for n in range(2)]
+    )
     asked = ("animate", "fix_keyframes", "repair_identity")
     assert [stage for _, stage in entered if stage in asked] == [stage for stage in asked for _ in range(2)]
     assert all(row.result["identity_skip"] > 0.8 for row in rows)
 
 
-def test_jobs_of_people_come_before_the_phases_of_rows(waiting, monkeypatch):
+def test_jobs_of_people_come_before_the_phases_of_rows(waiting, open_engine, monkeypatch):
     rows = [submit(waiting, f"similarity=0.9 row {number}") for number in range(2)]
     hers = submit(waiting, "similarity=0.9 hers", in_phases=False)
-    entered, _ = run(monkeypatch, [*rows, hers])
+    entered, _ = run(open_engine, monkeypatch, [*rows, hers])
     assert {job for job, _ in entered[:7]} == {2}
 
 
 @pytest.fixture
-def held(waiting):
+def held(waiting, open_engine):
     """An engine whose device makes the video of the first of three rows, for long; and the rows."""
     rows = [submit(waiting, f"similarity=0.9 {words}") for words in ("video=30", "second", "third")]
-    with JobEngine(load_settings()) as engine:
+    with open_engine() as engine:
         until(lambda: engine.view(rows[0]).stage == "animate")
         yield engine, rows
 
@@ -169,7 +181,7 @@ def test_a_row_that_was_moved_goes_first_to_its_end(held, move):
     assert ends == sorted(ends)
 
 
-def test_a_row_that_is_asked_to_stop_while_its_phase_ends_is_cancelled(waiting, monkeypatch):
+def test_a_row_that_is_asked_to_stop_while_its_phase_ends_is_cancelled(waiting, open_engine, monkeypatch):
     job_id = submit(waiting, "similarity=0.9")
     reached = JobStore.held
 
@@ -179,11 +191,11 @@ def test_a_row_that_is_asked_to_stop_while_its_phase_ends_is_cancelled(waiting, 
         return now if stage != "decouple_prompt" else replace(now, cancel_asked=True)
 
     monkeypatch.setattr(JobStore, "held", asked_at_the_end)
-    with JobEngine(load_settings()) as engine:
+    with open_engine() as engine:
         assert engine.wait(job_id, seconds=40).status == "cancelled"
 
 
-def test_a_killed_process_leaves_a_row_to_its_phase(waiting, monkeypatch):
+def test_a_killed_process_leaves_a_row_to_its_phase(waiting, open_engine, monkeypatch):
     """The row is found running, with a checkpoint at whose end another phase begins."""
     job_id = submit(waiting, "similarity=0.9")
     write = JobStore.write
@@ -193,13 +205,13 @@ def test_a_killed_process_leaves_a_row_to_its_phase(waiting, monkeypatch):
             raise LeaseLost("killed")
         write(store, row, **values)
 
-    with monkeypatch.context() as patched, JobEngine(load_settings()) as engine:
+    with monkeypatch.context() as patched, open_engine() as engine:
         patched.setattr(JobStore, "write", killed)
         until(lambda: "verdict" in engine.state_of(job_id))
         engine.queue.pause()
     assert (waiting.row(job_id).status, waiting.row(job_id).phase) == ("running", FIRST_FRAMES)
     waiting.queue.resume()
-    with JobEngine(load_settings()) as engine:
+    with open_engine() as engine:
         assert engine.wait(job_id, seconds=40).status == "completed"
         assert len(engine.state_of(job_id)["attempts"]) == 1
 

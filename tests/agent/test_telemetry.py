@@ -113,7 +113,7 @@ def python(code: str, before: str = "", **variables: str) -> subprocess.Complete
 def test_spans_go_where_the_variables_of_opentelemetry_say() -> None:
     collector = type("Collector", (_Collector,), {"bodies": []})
     with HTTPServer(("127.0.0.1", 0), collector) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         done = python(
             "with t.span('animate', {}): pass",
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{server.server_port}",
