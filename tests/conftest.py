@@ -143,15 +143,18 @@ def kept_pool(_kept_pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> LocalPo
 
 @pytest.fixture
 def emptied_home(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home for a test that needs an empty one, at the one place for which workers can be kept; their logs stay."""
+    """A home that is not there yet, as ``home`` is, at the one place for which workers can be kept."""
     home = _live_in(shared_folder, monkeypatch)
     for folder in (home, shared_folder / "videos"):
-        for left in folder.iterdir() if folder.exists() else ():
-            if left.is_file():
-                left.unlink()
-            elif left.name != "logs":
-                shutil.rmtree(left)
+        shutil.rmtree(folder, ignore_errors=True)
     return home
+
+
+@pytest.fixture
+def kept_workers(kept_pool: LocalPool, emptied_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever opens an engine within this process, such as a command, has the workers that outlive a test."""
+    for where in ("agent.jobs.open_pool", "agent.pools.open_pool", "agent.pools.open_local_pool"):
+        monkeypatch.setattr(where, lambda settings: kept_pool)
 
 
 @pytest.fixture(scope="session")

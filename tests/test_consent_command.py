@@ -23,7 +23,12 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def steadface(home: Path) -> Run:
+def home(emptied_home: Path) -> Path:
+    return emptied_home
+
+
+@pytest.fixture
+def steadface(home: Path, kept_workers: None) -> Run:
     def run(*words: str) -> Any:
         return CliRunner().invoke(app, words)
 

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from agent.cli import app
 from tools import media
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Result]
 
 
 @pytest.fixture
-def steadface(instant: ModuleType, tmp_path: Path) -> Run:
+def home(emptied_home: Path) -> Path:
+    return emptied_home
+
+
+@pytest.fixture
+def steadface(instant: ModuleType, kept_workers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command, with photos of the instant backends beside it."""
+    monkeypatch.chdir(tmp_path)
     for name, mark in {"me": {}, "side": {"similarity": 0.8, "yaw": 30}, "other": {"similarity": 0.1}}.items():
         picture = instant.picture(instant.Mark(**{"similarity": 1.0, **mark}))
         (tmp_path / f"{name}.png").write_bytes(media.png_bytes(picture))
     (tmp_path / "group.png").write_bytes(media.png_bytes(instant.picture(instant.Mark(faces=2))))
 
-    def run(*words: object) -> subprocess.CompletedProcess[str]:
-        script = Path(sys.executable).with_name("steadface")
-        done = subprocess.run([script, *map(str, words)], capture_output=True, text=True, cwd=tmp_path, timeout=50)
-        assert "Traceback" not in done.stdout + done.stderr
+    def run(*words: str) -> Result:
+        done = CliRunner().invoke(app, words)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done
 
     return run
@@ -35,14 +40,14 @@ def steadface(instant: ModuleType, tmp_path: Path) -> Run:
 
 def test_a_person_is_saved_listed_filmed_and_forgotten(steadface: Run, home: Path) -> None:
     saved = steadface("identity", "add", "Alice", "side.png", "me.png", "--consent", "written")
-    assert saved.returncode == 0, saved.stderr
+    assert saved.exit_code == 0, saved.stderr
     assert "1. me.png: similarity is measured against this one" in saved.stdout
     assert "2. side.png: similarity 0.8" in saved.stdout
     assert steadface("identity", "show", "@alice").stdout == saved.stdout
     assert steadface("identity", "list").stdout.startswith("@alice  2 photos  consent written (stated by the user)")
 
     made = steadface("generate", "--reference", "@alice", "--prompt", "photos similarity=0.9", "--json")
-    assert made.returncode == 0, made.stderr
+    assert made.exit_code == 0, made.stderr
     job = json.loads(made.stdout)
     assert job["result"]["first_frame_similarity"] == pytest.approx(0.2, abs=0.01)  # of two photos
 
@@ -51,7 +56,7 @@ def test_a_person_is_saved_listed_filmed_and_forgotten(steadface: Run, home: Pat
     assert f"{job['job_id']}  completed  {job['result']['folder']}" in forgotten.stdout
     assert not (home / "identities" / "alice").exists()
     again = steadface("generate", "--reference", "me.png", "--prompt", "waves", "--consent", "self")
-    assert again.returncode == 2
+    assert again.exit_code == 2
     assert "The consent for alice was withdrawn" in again.stderr
 
 
@@ -60,7 +65,7 @@ def test_what_cannot_be_saved_is_told_in_one_sentence(steadface: Run) -> None:
     group = steadface("identity", "add", "alice", "group.png", "--consent", "self")
     silent = steadface("identity", "add", "alice", "me.png")
     nobody = steadface("generate", "--reference", "@alice", "--prompt", "waves")
-    assert [done.returncode for done in (other, group, silent, nobody)] == [2, 2, 2, 2]
+    assert [done.exit_code for done in (other, group, silent, nobody)] == [2, 2, 2, 2]
     assert other.stderr.startswith("steadface: other.png: The photo seems to show somebody else")
     assert "Consent is missing" in silent.stderr
     assert "There is nobody called @alice" in nobody.stderr

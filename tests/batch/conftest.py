@@ -19,6 +19,11 @@ SERVER = Path(__file__).parents[2] / "server.py"
 
 
 @pytest.fixture
+def home(emptied_home: Path) -> Path:
+    return emptied_home
+
+
+@pytest.fixture
 def photo(instant: ModuleType, tmp_path: Path) -> Path:
     """A photo beside the manifest; the instant recogniser finds the person in it."""
     path = tmp_path / "photo.png"
@@ -43,7 +48,7 @@ def manifest(photo: Path, tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def batch(instant: ModuleType, tmp_path: Path) -> Callable[..., Result]:
+def batch(instant: ModuleType, kept_workers: None, tmp_path: Path) -> Callable[..., Result]:
     """``steadface batch run`` into ``out``; every outcome is free of stack traces."""
 
     def run(manifest: Path, *words: object, consent: str | None = "synthetic") -> Result:
