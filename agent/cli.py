@@ -184,18 +184,24 @@ def doctor(
         float | None, typer.Option(min=1, max=10_000, help="Ask about a GPU with so many GiB, not the one here.")
     ] = None,
 ) -> None:
-    """Say which presets can run here, and what the others are missing."""
+    """Say which presets can run here, what the others are missing, and whether database and storage answer."""
     with told_plainly():
+        from contextlib import closing
+
+        from agent.doctor import readiness, services
         from agent.gpus import Gpu, first_gpu
         from agent.memory_plan import better_preset, recommendation
+        from agent.pools import open_pool
         from agent.settings import load_settings
 
         gpu = first_gpu() if gpu_memory is None else Gpu(gpu_memory, gpu_memory)
         settings = load_settings(preset=preset)
         if preset is not None:
             _print_memory(settings, gpu)
-        with engine_at_rest() as engine:
-            for name, missing in engine.readiness(*([preset] if preset else [])).items():
+        for name, answer in services(settings).items():
+            print(f"{name:<12} {answer}")  # noqa: T201 - the result
+        with closing(open_pool(settings)) as pool:
+            for name, missing in readiness(pool, [preset] if preset else []).items():
                 print(f"{name:<12} {' '.join(missing) or 'ready'}")  # noqa: T201 - the result
         better = better_preset(settings, gpu)
         if better is not None and preset is None:

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -25,6 +26,10 @@ from tools import sdxl
 from tools.contracts import Size
 from tools.video import memory as worker
 from tools.video.vace_pipeline import VacePipeline
+
+if TYPE_CHECKING:
+    from postgres_server import PostgresServer
+    from s3_server import Bucket
 
 GIB = 2**30
 
@@ -216,3 +221,22 @@ def test_a_preset_that_there_is_not_is_one_sentence(doctor: Doctor) -> None:
 
 def test_the_preview_needs_no_gpu(doctor: Doctor) -> None:
     assert "No stage of it needs a GPU." in doctor("--preset", "preview").stdout
+
+
+def test_database_and_storage_are_asked_too(
+    doctor: Doctor, postgres: PostgresServer, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEADFACE_DATABASE_URL", postgres.new_database())
+    monkeypatch.setenv("STEADFACE_ARTIFACTS_URL", bucket.url)
+    told = doctor("--preset", "preview").stdout.splitlines()
+    assert told[1:] == ["database     answers", "storage      answers", "preview      ready"]
+    assert not [key for key in bucket.keys if "/artifacts/" in key]
+
+
+def test_a_database_that_does_not_answer_is_told_and_the_rest_too(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEADFACE_DATABASE_URL", "postgresql://me:secret@127.0.0.1:9/videos")
+    told = doctor("--preset", "preview").stdout.splitlines()
+    assert told[1].startswith("database     The PostgreSQL database cannot be used now (Connection refused)")
+    assert told[2] == "preview      ready"
