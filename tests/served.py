@@ -29,6 +29,17 @@ def inside() -> MCPServer[Any]:
     return build_server(LateEngine(load_settings()), Reach.STDIO)
 
 
+def housed(folder: Path) -> dict[str, str]:
+    """The environment of this moment for a server that outlives a test: what it keeps is kept in this folder."""
+    kept = {
+        "STEADFACE_HOME": folder / "home",
+        "STEADFACE_VIDEOS": folder / "videos",
+        "STEADFACE_INBOX": folder / "inbox",
+        "INSTANT_MEMORY": folder,
+    }
+    return {**os.environ, **{name: str(path) for name, path in kept.items()}}
+
+
 def stdio(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> StdioServerParameters:
     """A process for one client, with the environment and the working folder of this moment where none are given."""
     return StdioServerParameters(command=SERVE[0], args=[*SERVE[1:]], env=dict(environment or os.environ), cwd=folder)

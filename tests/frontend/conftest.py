@@ -36,7 +36,7 @@ CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium")
     if path is None:
@@ -92,7 +92,7 @@ def site() -> Iterator[Site]:
         request_queue_size = 64  # a page asks for all its pictures at once
 
     server = Patient(("127.0.0.1", 0), Answering)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     known.url = f"http://127.0.0.1:{server.server_port}"
     yield known

@@ -5,13 +5,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from PIL import Image
-from served import SERVE_HTTP
+from served import SERVE_HTTP, HttpServer, housed
 from served import start as start_server
 
 HERE = Path(__file__).parent
@@ -31,17 +30,26 @@ def photo(instant: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return path
 
 
+@pytest.fixture(scope="package")
+def running() -> Iterator[dict[str, HttpServer]]:
+    """Servers by their name, which outlive a test."""
+    servers: dict[str, HttpServer] = {}
+    yield servers
+    for server in servers.values():
+        server.stop()
+
+
 @pytest.fixture
-def start(photo: Path, tmp_path: Path) -> Iterator[Start]:
-    """Start servers on free ports, by their name; the address comes back, and they end with the test."""
-    with ExitStack() as running:
+def start(photo: Path, running: dict[str, HttpServer], tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Start servers on free ports, by their name, where no earlier test did; the address comes back."""
 
-        def started(name: str) -> str:
-            server = start_server(SERVERS[name], tmp_path / f"{name}.log")
-            running.callback(server.stop)
-            return server.url
+    def started(name: str) -> str:
+        if name not in running:
+            folder = tmp_path_factory.mktemp(name)
+            running[name] = start_server(SERVERS[name], folder / "server.log", housed(folder), folder)
+        return running[name].url
 
-        yield started
+    return started
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from issuer import Issuer
 from mcp import Client
-from served import SERVE_HTTP, HttpServer, inside, start, stdio
+from served import SERVE_HTTP, HttpServer, housed, inside, start, stdio
 from studio import PHOTO, Studio, beside, data_uri, photo_in
 
 if TYPE_CHECKING:
@@ -68,12 +68,17 @@ def connection(request: pytest.FixtureRequest, instant: ModuleType) -> Connectio
         _leave_its_loop()
         studio.empty()
         return Connection("stdio", lambda: nullcontext(client), studio.photo.name, studio.folder, studio.home)
+    url, studio = request.getfixturevalue("over_http")
+    photo = data_uri(studio.photo)
+    return Connection("http", lambda **options: Client(url, mode=era, **options), photo, studio.folder, studio.home)
+
+
+@pytest.fixture
+def over_http(request: pytest.FixtureRequest, instant: ModuleType) -> tuple[str, Studio]:
+    """The address of a server process on loopback that outlives the test; the test finds an empty home."""
     server, studio = request.getfixturevalue("http_server")
     studio.empty()
-    photo = data_uri(studio.photo)
-    return Connection(
-        "http", lambda **options: Client(server.url, mode=era, **options), photo, studio.folder, studio.home
-    )
+    return server.url, studio
 
 
 def _leave_its_loop() -> None:
@@ -90,14 +95,14 @@ def _leave_its_loop() -> None:
 @pytest.fixture(scope="package")
 async def stdio_auto(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Client, Studio]]:
     studio = Studio(tmp_path_factory.mktemp("stdio-auto"))
-    async with Client(stdio(studio.environment(), studio.folder)) as client:
+    async with Client(stdio(housed(studio.folder), studio.folder)) as client:
         yield client, studio
 
 
 @pytest.fixture(scope="package")
 async def stdio_legacy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Client, Studio]]:
     studio = Studio(tmp_path_factory.mktemp("stdio-legacy"))
-    async with Client(stdio(studio.environment(), studio.folder), mode="legacy") as client:
+    async with Client(stdio(housed(studio.folder), studio.folder), mode="legacy") as client:
         yield client, studio
 
 
@@ -105,7 +110,7 @@ async def stdio_legacy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 def http_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HttpServer, Studio]]:
     """One server process on loopback for clients of both eras."""
     studio = Studio(tmp_path_factory.mktemp("http"))
-    server = start(SERVE_HTTP, studio.folder / "server.log", studio.environment(), studio.folder)
+    server = start(SERVE_HTTP, studio.folder / "server.log", housed(studio.folder), studio.folder)
     yield server, studio
     server.stop()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import MCPServer
 from PIL import Image
+from served import housed
 
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
@@ -43,18 +43,9 @@ class Studio:
         self.folder, self.photo = folder, folder / PHOTO
         self.home = folder / "home"
         self._photos = 0
-        self._settings = {
-            "STEADFACE_HOME": str(self.home),
-            "STEADFACE_VIDEOS": str(folder / "videos"),
-            "STEADFACE_INBOX": str(folder / "inbox"),
-            "INSTANT_MEMORY": str(folder),
-        }
-
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, **self._settings}
 
     def move_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in self._settings.items():
+        for name, value in housed(self.folder).items():
             monkeypatch.setenv(name, value)
 
     def empty(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from issuer import RESOURCE, Issuer
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.auth.provider import AccessToken
+from served import SERVE_HTTP, housed, start
 
 from agent.serving.access import SESSION_COOKIE, Sessions
 
@@ -42,11 +43,13 @@ def start_oauth(start_http: Callable[..., Any], issuer: Issuer, monkeypatch: pyt
     return start
 
 
-@pytest.fixture
-def start_token(start_http: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """Start a server that takes STEADFACE_TOKEN alone; its address."""
-    monkeypatch.setenv("STEADFACE_TOKEN", TOKEN)
-    return lambda: start_http().url.removesuffix("/mcp")
+@pytest.fixture(scope="module")
+def token_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that takes STEADFACE_TOKEN alone, for tests that make nothing."""
+    folder = tmp_path_factory.mktemp("token")
+    server = start(SERVE_HTTP, folder / "server.log", {**housed(folder), "STEADFACE_TOKEN": TOKEN}, folder)
+    yield server.url.removesuffix("/mcp")
+    server.stop()
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -191,9 +194,9 @@ async def test_a_client_cannot_submit_faster_than_it_may(
 
 
 async def test_no_page_answers_without_a_token_and_a_browser_is_led_to_the_login(
-    start_token: Callable[[], str],
+    token_server: str,
 ) -> None:
-    root = start_token()
+    root = token_server
     for path in ("/login/../api/jobs", "/login%3F/x", "/.well-known", "/health/", "/health/../api/jobs", "//api/jobs"):
         assert get(f"{root}{path}").status_code in (401, 404)
     for path in ("/", "/api/jobs", "/jobs/x/video.mp4", "/upload/x", "/nothing"):
@@ -206,8 +209,8 @@ async def test_no_page_answers_without_a_token_and_a_browser_is_led_to_the_login
     assert get(f"{root}/health").status_code == 200
 
 
-async def test_a_login_gives_a_cookie_that_is_not_the_token(start_token: Callable[[], str]) -> None:
-    root = start_token()
+async def test_a_login_gives_a_cookie_that_is_not_the_token(token_server: str) -> None:
+    root = token_server
     with httpx2.Client(base_url=root, timeout=60) as browser:
         assert "STEADFACE_TOKEN" in browser.get("/login").text
         wrong = browser.post("/login", data={"token": f"{TOKEN}x"})
@@ -232,8 +235,8 @@ async def test_a_login_gives_a_cookie_that_is_not_the_token(start_token: Callabl
 
 
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"])
-async def test_a_login_leads_to_no_other_site(start_token: Callable[[], str], target: str) -> None:
-    entered = post(f"{start_token()}/login", data={"token": TOKEN, "next": target})
+async def test_a_login_leads_to_no_other_site(token_server: str, target: str) -> None:
+    entered = post(f"{token_server}/login", data={"token": TOKEN, "next": target})
     assert entered.headers["location"] == "/"
 
 

@@ -57,10 +57,9 @@ def place(request: pytest.FixtureRequest, photo: Path, home: Path) -> Place:
     transport, era = request.param.split("-")
     if transport == "stdio":
         return Place(lambda person: Client(stdio(), mode=era, elicitation_callback=person), photo.name, home)
-    server, studio = request.getfixturevalue("http_server")
-    studio.empty()
+    url, studio = request.getfixturevalue("over_http")
     reference = data_uri(studio.photo)
-    return Place(lambda person: Client(server.url, mode=era, elicitation_callback=person), reference, studio.home)
+    return Place(lambda person: Client(url, mode=era, elicitation_callback=person), reference, studio.home)
 
 
 def consent_of(made: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from mcp import Client
 from PIL import Image
+from studio import Studio, data_uri
 
 from agent.serving.pages import page_policy
 
@@ -27,13 +28,12 @@ JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
-async def served(
-    start_http: Callable[..., Any], ask: Any, photo_data: str
-) -> AsyncIterator[tuple[httpx2.AsyncClient, dict[str, Any]]]:
+async def served(over_http: tuple[str, Studio], ask: Any) -> AsyncIterator[tuple[httpx2.AsyncClient, dict[str, Any]]]:
     """The gallery of a server on loopback, and a finished job of it."""
-    url = start_http().url
+    url, studio = over_http
+    asked = ask("similarity=0.8 waves", reference=data_uri(studio.photo))
     async with Client(url) as client:
-        made = await client.call_tool("generate_identity_video", ask("similarity=0.8 waves", reference=photo_data))
+        made = await client.call_tool("generate_identity_video", asked)
     async with httpx2.AsyncClient(base_url=url.removesuffix("/mcp"), timeout=60) as browser:
         yield browser, made.structured_content
 
@@ -92,12 +92,12 @@ async def test_files_come_whole_or_in_ranges_and_are_nothing_else_than_they_say(
 
 
 async def test_a_failed_job_gives_the_picture_of_its_error(
-    start_http: Callable[..., Any], instant: ModuleType, ask: Any
+    over_http: tuple[str, Studio], instant: ModuleType, ask: Any
 ) -> None:
     out = BytesIO()
     Image.fromarray(instant.picture(instant.Mark(similarity=1.0, faces=3))).save(out, "PNG")
     group = f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
-    url = start_http().url
+    url, _ = over_http
     async with Client(url) as client:
         job = (await client.call_tool("generate_identity_video", ask("waves", reference=group))).structured_content
     async with httpx2.AsyncClient(base_url=url.removesuffix("/mcp"), timeout=60) as browser:
@@ -148,9 +148,9 @@ async def test_a_page_of_another_site_can_change_nothing(served: Any) -> None:
 
 
 async def test_the_page_runs_its_own_scripts_and_asks_this_server_alone(
-    start_http: Callable[..., Any], instant: ModuleType
+    over_http: tuple[str, Studio],
 ) -> None:
-    page = get(start_http().url.removesuffix("/mcp"))
+    page = get(over_http[0].removesuffix("/mcp"))
     assert page.status_code == 200
     assert page.headers["content-security-policy"] == page_policy(page.text)
     assert "connect-src 'self'" in page.headers["content-security-policy"]
@@ -165,13 +165,14 @@ def test_the_policy_names_each_script_by_its_hash_and_no_other() -> None:
 
 
 async def test_over_a_network_no_folder_is_shown(
-    start_http: Callable[..., Any], home: Path, ask: Any, photo_data: str, monkeypatch: pytest.MonkeyPatch
+    over_http: tuple[str, Studio], start_http: Callable[..., Any], ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = start_http().url
+    url, studio = over_http
     async with Client(url) as client:
-        await client.call_tool("generate_identity_video", ask("waves", reference=photo_data))
+        await client.call_tool("generate_identity_video", ask("waves", reference=data_uri(studio.photo)))
+    studio.move_in(monkeypatch)
     monkeypatch.setenv("STEADFACE_TOKEN", "a-token-of-the-test")
     root = start_http().url.removesuffix("/mcp")
     listed = get(f"{root}/api/jobs", headers={"authorization": "Bearer a-token-of-the-test"})
     assert len(listed.json()["jobs"]) == 1
-    assert str(home.parent) not in listed.text
+    assert str(studio.folder) not in listed.text

@@ -12,11 +12,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 import psutil
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from studio import Studio
 
 from agent.serving.access import Access, access_of
 from agent.serving.http import listen, reach_of
@@ -72,8 +74,8 @@ def test_an_open_bind_is_refused_in_one_sentence_with_exit_code_2() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_taken_port_is_told_in_one_sentence(start_http: Callable[..., Any]) -> None:
-    port = start_http().url.split(":")[-1].split("/")[0]
+def test_a_taken_port_is_told_in_one_sentence(over_http: tuple[str, Studio]) -> None:
+    port = over_http[0].split(":")[-1].split("/")[0]
     command = [sys.executable, "-m", "server", "serve", "--http", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -143,7 +145,12 @@ async def test_a_signal_ends_the_server_and_its_workers(
 ) -> None:
     server = start_http()
     async with Client(server.url) as client:
-        await client.call_tool("generate_identity_video", ask("video=60", reference=photo_data, wait_seconds=5))
+        begun = await client.call_tool("generate_identity_video", ask("video=60", reference=photo_data, wait_seconds=0))
+        job = begun.structured_content
+        while job["stage"] != "animate":
+            assert job["status"] in ("queued", "running")
+            await anyio.sleep(0.1)
+            job = (await client.call_tool("get_video_job", {"job_id": job["job_id"]})).structured_content
         workers = psutil.Process(server.process.pid).children()
         server.stop(number)
     assert workers

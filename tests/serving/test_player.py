@@ -34,8 +34,8 @@ async def test_a_client_without_apps_is_told_the_other_ways(local: Any) -> None:
     assert "list_references" in told.content[0].text
 
 
-async def test_a_client_with_apps_is_told_that_the_user_goes_on(start_http: Any) -> None:
+async def test_a_client_with_apps_is_told_that_the_user_goes_on(over_http: Any) -> None:
     apps = advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})
-    async with Client(start_http().url, extensions=[apps]) as client:
+    async with Client(over_http[0], extensions=[apps]) as client:
         told = await client.call_tool("open_studio", {})
     assert "The player is open" in told.content[0].text

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from mcp import Client
+from studio import Studio, data_uri
 
 pytestmark = pytest.mark.anyio
 
@@ -46,8 +47,9 @@ async def test_a_paused_queue_is_reordered_and_goes_on_in_the_new_order(local: A
         assert "is completed; only a job that waits can be moved." in refused.content[0].text
 
 
-async def test_the_gallery_pauses_moves_and_resumes(start_http: Callable[..., Any], ask: Ask, photo_data: str) -> None:
-    url = start_http().url
+async def test_the_gallery_pauses_moves_and_resumes(over_http: tuple[str, Studio], ask: Ask) -> None:
+    url, studio = over_http
+    photo_data = data_uri(studio.photo)
     async with (
         Client(url) as client,
         httpx2.AsyncClient(base_url=url.removesuffix("/mcp"), timeout=60) as browser,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import os
-import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 from PIL import Image
+from served import SERVE_HTTP, housed, start, stdio
 
 from agent.serving.job_list import MOST_BYTES, job_list
 from agent.serving.reach import Reach
@@ -79,36 +79,60 @@ async def test_a_job_that_waits_or_failed_stands_alone(local: Any, ask: Ask) -> 
     assert [job["status"] for job in listed.structured_content["jobs"]] == ["failed", "cancelled"]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-async def test_a_preview_stands_alone_for_every_kind_of_client(
-    photo: Path, start_http: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One real job, looked at on both transports and in both eras."""
-    kept = ("STEADFACE_HOME", "STEADFACE_VIDEOS", "STEADFACE_INBOX")
-    for name in [name for name in os.environ if name.startswith("STEADFACE_") and name not in kept]:
-        monkeypatch.delenv(name)
-    examples = Path(__file__).parents[2] / "examples"
-    monkeypatch.setenv("STEADFACE_ROOTS", str(examples))
+@dataclass
+class Preview:
+    """A video that the preset ``preview`` made of a real person, and the folder and environment of its servers."""
+
+    made: CallToolResult
+    folder: Path
+    environment: dict[str, str]
+
+    def stdio(self) -> StdioServerParameters:
+        return stdio(self.environment, self.folder)
+
+
+@pytest.fixture(scope="module")
+async def preview(tmp_path_factory: pytest.TempPathFactory) -> Preview:
+    folder, examples = tmp_path_factory.mktemp("preview"), Path(__file__).parents[2] / "examples"
+    environment = {**housed(folder), "STEADFACE_ROOTS": str(examples)}
     asked = {
         "reference": str(examples / "astronaut.jpg"),
         "prompt": "A woman in an orange flight suit smiles on the launch pad at dawn.",
         "consent": "licensed",
         "wait_seconds": 240,
     }
-    stdio = StdioServerParameters(command=sys.executable, args=["-m", "server", "serve"], env=dict(os.environ))
-    async with Client(stdio) as client:
+    async with Client(stdio(environment, folder)) as client:
         made = await client.call_tool("generate_identity_video", asked)
-    _expect_finished(made)
-    look = {"job_id": made.structured_content["job_id"]}
-    url = start_http().url
-    for target, era in ((stdio, "legacy"), (url, "auto"), (url, "legacy")):
-        async with Client(target, mode=era) as client:
-            again = await client.call_tool("get_video_job", look)
-            preview = (await client.read_resource(f"steadface://jobs/{look['job_id']}/preview.mp4")).contents[0]
-        _expect_finished(again)
-        assert again.structured_content["result"] == made.structured_content["result"]
-        assert len(preview.blob) < 1024 * 1024
+    return Preview(made, folder, environment)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_the_preview_makes_a_video_of_a_real_person(preview: Preview) -> None:
+    result = preview.made.structured_content["result"]
+    assert "animatic" in preview.made.content[0].text
+    assert result["first_frame_passed"]
+    assert result["recogniser"] == "dlib ResNet"
+    assert len(preview.made.model_dump_json()) < LARGEST_RESULT
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_preview_stands_alone_for_every_kind_of_client(preview: Preview) -> None:
+    """One real job, looked at on both transports and in both eras."""
+    _expect_finished(preview.made)
+    look = {"job_id": preview.made.structured_content["job_id"]}
+    server = start(SERVE_HTTP, preview.folder / "server.log", preview.environment, preview.folder)
+    try:
+        for target, era in ((preview.stdio(), "legacy"), (server.url, "auto"), (server.url, "legacy")):
+            async with Client(target, mode=era) as client:
+                again = await client.call_tool("get_video_job", look)
+                read = (await client.read_resource(f"steadface://jobs/{look['job_id']}/preview.mp4")).contents[0]
+            _expect_finished(again)
+            assert again.structured_content["result"] == preview.made.structured_content["result"]
+            assert len(read.blob) < 1024 * 1024
+    finally:
+        server.stop()
 
 
 def test_the_largest_result_is_small_enough(tmp_path: Path, home: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +14,7 @@ import httpx2
 import pytest
 from mcp import Client
 from PIL import Image
+from studio import Studio
 
 from agent.serving import uploads as links
 from agent.serving.bodies import TooLarge, capped
@@ -96,18 +96,18 @@ async def test_a_wait_that_is_over_says_so_and_the_link_goes_on(local: Any) -> N
 
 
 async def test_over_http_the_server_has_the_page_and_the_photo_is_no_path(
-    start_http: Callable[..., Any], ask: Any, home: Path
+    over_http: tuple[str, Studio], ask: Any
 ) -> None:
-    server = start_http()
-    async with Client(server.url) as client:
+    url, studio = over_http
+    async with Client(url) as client:
         link = (await client.call_tool("request_photo", {})).structured_content["link"]
-        assert link.startswith(server.url.removesuffix("/mcp") + "/upload/")
+        assert link.startswith(url.removesuffix("/mcp") + "/upload/")
         assert send(link, jpeg()).status_code == 200
         got = await client.call_tool("request_photo", {"link": link, "wait_seconds": 30})
         reference = got.structured_content["reference"]
         made = await client.call_tool("generate_identity_video", ask("waves", reference=reference))
     assert reference.startswith("steadface://uploads/")
-    assert str(home.parent) not in got.model_dump_json()
+    assert str(studio.folder) not in got.model_dump_json()
     assert made.structured_content["status"] == "completed"
 
 
@@ -157,6 +157,15 @@ def test_a_photo_is_the_clients_who_gave_it(desk: Uploads, monkeypatch: pytest.M
         monkeypatch.setattr(links, "current_client", lambda other=other: other)
         with pytest.raises(InputError, match="There is no photo"):
             uploaded(link.reference, load_settings())
+
+
+def test_a_photo_older_than_a_day_is_used_no_more(desk: Uploads, home: Path) -> None:
+    desk.receive(link := desk.open(), jpeg(), "me.jpg")
+    assert link.reference
+    (file,) = (home / "uploads").rglob("*.png")
+    os.utime(file, (time.time() - 90_000,) * 2)
+    with pytest.raises(InputError, match="kept for a day"):
+        uploaded(link.reference, load_settings())
 
 
 @pytest.mark.parametrize("name", ["", "../owner/x", "x" * 22 + "/../y", "a" * 22])
