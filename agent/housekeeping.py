@@ -24,7 +24,7 @@ from agent.database import Database
 from agent.requests import JobRequest
 from agent.settings import Settings
 from agent.store import JobRow, JobStore
-from tools.artifacts import Artifacts, Kept, writing_to
+from tools.artifacts import Artifacts, Folder, Kept, writing_to
 from tools.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,9 @@ _DAY = 24 * 3600.0
 
 _GRACE = 3600.0
 """Seconds. A photo is kept before its job is queued, and a cancelled call may still write."""
+
+_PASSING = ("uploads", "previews")
+"""Folders of the home whose files are kept for a day: photos given on a page, and which copy of a video is small."""
 
 _HASH = re.compile(r"(?=([0-9a-f]{64}))")
 """Names an artifact, in whatever text it stands; what stands before it may look like a part of it."""
@@ -54,13 +57,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Clearance:
-    """What can go. ``files`` are artifacts, ``drafts`` what was begun and abandoned, ``left`` the ended jobs that left
-    something, ``closed`` the jobs that can be changed no more. In bytes: what that frees, what stays, and by how much
-    this is over the limit.
+    """What can go. ``files`` are artifacts, ``passing`` what is abandoned or was kept for its day, ``left`` the ended
+    jobs that left something, ``closed`` the jobs that can be changed no more. In bytes: what that frees, what stays,
+    and by how much this is over the limit.
     """
 
     files: list[Kept]
-    drafts: list[Kept]
+    passing: list[Kept]
     left: list[str]
     closed: list[str]
     freed: int
@@ -76,7 +79,10 @@ class _Ended:
 
 
 class Housekeeping:
-    """Holds a home to its limits, where there are some, as often as somebody asks: once an hour at the most."""
+    """Holds a home to its limits, where there are some, and lets go what is kept for a day.
+
+    As often as somebody asks: once an hour at the most.
+    """
 
     def __init__(self, settings: Settings, limits: Limits) -> None:
         self._settings = settings
@@ -85,11 +91,14 @@ class Housekeeping:
 
     def when_due(self) -> None:
         """What goes wrong is logged: jobs go on all the same."""
-        if self._limits == Limits() or time.monotonic() < self._due:
+        if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + _GRACE
         try:
-            clear(self._settings, self._limits)
+            if self._limits == Limits():
+                _drop_passing(self._settings.home)
+            else:
+                clear(self._settings, self._limits)
         except Exception:
             log.exception("clearing away failed, and is tried again in an hour")
 
@@ -146,14 +155,14 @@ def clearance(settings: Settings, limits: Limits) -> Clearance:
     scratch = sum(_bytes(files) for job, files in of_jobs.items() if job in unfinished)
     open_jobs = _within(limits, ended, shelf, scratch, now)
     left = [job for job, files in of_jobs.items() if job not in unfinished and _at_rest(files, now)]
-    drafts = artifacts.abandoned()
+    passing = [*artifacts.abandoned(), *_passing(settings.home)]
     kept = shelf.kept + scratch
     return Clearance(
         files=shelf.unneeded,
-        drafts=drafts,
+        passing=passing,
         left=left,
         closed=[job.job_id for job in ended[open_jobs:] if job.job_id in begun],
-        freed=_bytes([*shelf.unneeded, *drafts]) + sum(_bytes(of_jobs[job]) for job in left),
+        freed=_bytes([*shelf.unneeded, *passing]) + sum(_bytes(of_jobs[job]) for job in left),
         kept=kept,
         over=max(0, kept - round(limits.gigabytes * GIGABYTE)) if limits.gigabytes is not None else 0,
     )
@@ -221,6 +230,16 @@ def _delete(settings: Settings, found: Clearance) -> None:
     for job_id in found.left:
         artifacts.drop_job(job_id)
     artifacts.drop_abandoned()
+    _drop_passing(settings.home)
+
+
+def _passing(home: Path) -> list[Kept]:
+    return [kept for folder in _PASSING for kept in Folder(home).unused(folder)]
+
+
+def _drop_passing(home: Path) -> None:
+    for kept in _passing(home):
+        Folder(home).drop(kept.key)
 
 
 def _at_rest(files: Iterable[Kept], now: float) -> bool:

@@ -77,7 +77,7 @@ def _pin(job_id: str, pinned: bool) -> None:
 
 
 def _told(found: Clearance, dry_run: bool) -> str:
-    would, files = "would be" if dry_run else "are", len(found.files) + len(found.drafts)
+    would, files = "would be" if dry_run else "are", len(found.files) + len(found.passing)
     lines = [f"{decimal(found.freed)} {would} freed, {decimal(found.kept)} stay."]
     if files:
         lines.append(f"Deleted {would}: {_count(files, 'file')} that nothing needs.")

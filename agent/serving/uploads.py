@@ -96,8 +96,9 @@ def uploaded(reference: str, settings: Settings) -> bytes:
     of that name."""
     name = reference.removeprefix(UPLOAD_URI)
     try:
-        if _NAME.fullmatch(name):
-            return (_folder(settings, current_client()) / f"{name}.png").read_bytes()
+        file = _folder(settings, current_client()) / f"{name}.png"
+        if _NAME.fullmatch(name) and not _old(file):
+            return file.read_bytes()
     except FileNotFoundError:
         pass
     raise InputError(f"There is no photo {reference[:100]}; photos are kept for a day, so call request_photo again.")
@@ -113,5 +114,9 @@ def _forget_old(folder: Path) -> None:
     """Delete what was kept long enough, and the oldest of what would be too many."""
     files = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
     for place, file in enumerate(files, 1):
-        if place >= _MOST_KEPT or time.time() - file.stat().st_mtime > _KEPT_SECONDS:
+        if place >= _MOST_KEPT or _old(file):
             file.unlink(missing_ok=True)
+
+
+def _old(file: Path) -> bool:
+    return time.time() - file.stat().st_mtime > _KEPT_SECONDS

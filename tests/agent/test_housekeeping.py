@@ -235,3 +235,14 @@ def test_a_home_without_limits_is_left_alone(house: Home) -> None:
     house.age("", 2)
     Housekeeping(house.engine.settings, Limits()).when_due()
     assert house.engine.artifacts.exists(stray)
+
+
+def test_a_photo_given_on_a_page_goes_after_its_day_without_being_asked(house: Home) -> None:
+    uploads = house.path / "uploads" / "owner"
+    uploads.mkdir(parents=True)
+    for name, hours in (("yesterdays", 25), ("todays", 2)):
+        (uploads / f"{name}.png").write_bytes(b"a face")
+        os.utime(uploads / f"{name}.png", (time.time() - hours * 3600,) * 2)
+    assert [kept.name for kept in clearance(house.engine.settings, Limits()).passing] == ["yesterdays.png"]
+    Housekeeping(house.engine.settings, Limits()).when_due()
+    assert [file.name for file in uploads.iterdir()] == ["todays.png"]
