@@ -18,6 +18,7 @@ from agent.jobs import JobEngine
 from agent.requests import Consent, JobRequest, Photo
 from agent.settings import load_settings
 from tools.errors import InputError
+from tools.pools.local import LocalPool
 
 PHOTO = "a" * 64 + ".png"
 OTHER = "b" * 64 + ".png"
@@ -161,8 +162,13 @@ def test_two_processes_share_the_book(book: ConsentBook, tmp_path: Path) -> None
 
 
 @pytest.fixture
-def engine(instant: ModuleType) -> Iterator[JobEngine]:
-    with JobEngine(load_settings()) as engine:
+def home(emptied_home: Path) -> Path:
+    return emptied_home
+
+
+@pytest.fixture
+def engine(instant: ModuleType, kept_pool: LocalPool) -> Iterator[JobEngine]:
+    with JobEngine(load_settings(), kept_pool) as engine:
         yield engine
 
 

@@ -55,7 +55,7 @@ def test_a_job_that_one_machine_began_another_ends(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    job_id = submit(engine, instant, tmp_path / "person.png", "similarity=0.9 video=4")
+    job_id = submit(engine, instant, tmp_path / "person.png", "similarity=0.9 video=2")
     with engine:
         reach(engine, job_id, "animate")
     painted = engine.state_of(job_id)["painted"]
