@@ -14,11 +14,15 @@ import torch
 from safetensors import safe_open
 from tiny_hyperlora import TINY, save_tiny_clip, save_tiny_hyperlora
 from tiny_insightface import draw_face, plain_photo, save_tiny_pack
+from typer.testing import CliRunner, Result
 
+from agent.cli import app
 from tools import media, sdxl
 from tools.contracts import Box
+from tools.pools.local import LocalPool
 
 Encode = Callable[..., "subprocess.CompletedProcess[str]"]
+Invoke = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,22 @@ def encode(home: Path, models: dict[str, str], tmp_path: Path) -> Encode:
 
 
 @pytest.fixture
+def invoke(
+    kept_pool: LocalPool, emptied_home: Path, models: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Invoke:
+    """The command within this process, with one worker for all that it is asked."""
+    monkeypatch.setattr("agent.encoding.open_local_pool", lambda settings: kept_pool)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> Result:
+        done = CliRunner(env=models).invoke(app, ["hyperlora", "encode", *words])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done
+
+    return run
+
+
+@pytest.fixture
 def photos(tmp_path: Path) -> list[str]:
     """Two of one person, of different sizes."""
     for name, side in (("one.png", 256), ("two.png", 320)):
@@ -64,10 +84,10 @@ def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_photos_become_a_lora_that_any_sdxl_pipeline_loads(
-    encode: Encode, photos: list[str], tiny_sdxl_folder: Path, tmp_path: Path
+    invoke: Invoke, photos: list[str], tiny_sdxl_folder: Path, tmp_path: Path
 ) -> None:
-    both, one = encode(*photos, "-o", "both.safetensors"), encode(photos[0], "-o", "one.safetensors")
-    assert (both.returncode, one.returncode) == (0, 0), both.stderr + one.stderr
+    both, one = invoke(*photos, "-o", "both.safetensors"), invoke(photos[0], "-o", "one.safetensors")
+    assert (both.exit_code, one.exit_code) == (0, 0), both.stderr + one.stderr
     name, usage = both.stdout.splitlines()
     assert name == "both.safetensors"
     for said in ("fcsks fxhks fhyks", "0.75 to 0.85", "CC BY-NC 4.0"):
@@ -92,10 +112,10 @@ def test_photos_become_a_lora_that_any_sdxl_pipeline_loads(
     ],
 )
 def test_what_cannot_work_is_refused_in_one_sentence(
-    encode: Encode, photos: list[str], words: tuple[str, ...], said: str
+    invoke: Invoke, photos: list[str], words: tuple[str, ...], said: str
 ) -> None:
-    refused = encode(*words)
-    assert (refused.returncode, refused.stdout) == (2, "")
+    refused = invoke(*words)
+    assert (refused.exit_code, refused.stdout) == (2, "")
     assert said in refused.stderr
 
 
