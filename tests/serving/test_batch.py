@@ -153,3 +153,15 @@ async def test_nobody_sees_the_batch_of_another_client(home: Path, photo: Path, 
     assert kept.get(batch.id, "issuer alice") == kept.get(batch.id, None) == batch
     with pytest.raises(InputError, match="There is no batch"):
         kept.get(batch.id, "issuer bob")
+
+
+async def test_a_batch_tells_that_the_queue_is_paused(local: Any, photo: Path) -> None:
+    asked = {"rows": rows(photo.name, a="similarity=0.9"), "consent": "synthetic"}
+    async with local.open() as client:
+        await client.call_tool("pause_queue", {})
+        begun = await client.call_tool("run_batch", asked)
+        await client.call_tool("resume_queue", {})
+        going = await client.call_tool("get_batch", {"batch_id": begun.structured_content["batch_id"]})
+    assert begun.structured_content["queue_paused"]
+    assert "until resume_queue is called" in begun.content[0].text
+    assert not going.structured_content["queue_paused"]
