@@ -30,7 +30,7 @@ def photo(instant: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return path
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def running() -> Iterator[dict[str, HttpServer]]:
     """Servers by their name, which outlive a test."""
     servers: dict[str, HttpServer] = {}

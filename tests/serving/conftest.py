@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Transport = Literal["stdio", "http"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -92,21 +92,21 @@ def _leave_its_loop() -> None:
 # What tests share is asked for by name, in a test that has ``instant``: it starts with the environment of that moment.
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 async def stdio_auto(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Client, Studio]]:
     studio = Studio(tmp_path_factory.mktemp("stdio-auto"))
     async with Client(stdio(housed(studio.folder), studio.folder)) as client:
         yield client, studio
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 async def stdio_legacy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Client, Studio]]:
     studio = Studio(tmp_path_factory.mktemp("stdio-legacy"))
     async with Client(stdio(housed(studio.folder), studio.folder), mode="legacy") as client:
         yield client, studio
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def http_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HttpServer, Studio]]:
     """One server process on loopback for clients of both eras."""
     studio = Studio(tmp_path_factory.mktemp("http"))
@@ -115,7 +115,7 @@ def http_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Http
     server.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def engine_inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[JobEngine, Studio]]:
     """An engine of this process, for servers that come and go before it."""
     from agent.jobs import JobEngine

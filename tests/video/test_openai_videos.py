@@ -202,7 +202,7 @@ def test_a_job_that_a_dead_worker_left_is_waited_for_and_not_asked_for_again(vid
 
 @pytest.mark.slow
 def test_a_job_outlives_a_forgetful_server_and_a_killed_worker(
-    instant: ModuleType, videos: Videos, monkeypatch: pytest.MonkeyPatch
+    instant: ModuleType, videos: Videos, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through the whole graph: the render worker dies while the server works, and the server restarts after it."""
     videos.looks = 3
@@ -215,7 +215,7 @@ def test_a_job_outlives_a_forgetful_server_and_a_killed_worker(
         photo = engine.artifacts, [Path("examples/astronaut.jpg")]
         job = engine.submit(asked.with_photos(*photo), engine.settings.recipe())
         _wait_until(lambda: any(job["looked"] for job in videos.jobs()))
-        _render_worker().kill()
+        _render_worker(home).kill()
         view = engine.wait(job, seconds=50)
         assert view.status == "completed", view.error
         assert len(videos.submitted) == 1
@@ -226,8 +226,9 @@ def test_a_job_outlives_a_forgetful_server_and_a_killed_worker(
         assert "had forgotten the job" in " ".join(json.loads(Path(view.result.report).read_text())["events"])
 
 
-def _render_worker() -> psutil.Process:
-    return next(child for child in psutil.Process().children() if "render" in child.cmdline())
+def _render_worker(home: Path) -> psutil.Process:
+    children = ((child, child.cmdline()) for child in psutil.Process().children())
+    return next(child for child, command in children if "render" in command and str(home) in command)
 
 
 def _wait_until(true: Callable[[], bool]) -> None:
