@@ -12,7 +12,8 @@ from typing import get_args
 from agent.jobless import caller
 from agent.needs import missing_models
 from agent.planner.desk import Desk, planner_at
-from agent.settings import Settings, load_settings, preset_names
+from agent.presets import preset_names
+from agent.settings import Settings, load_settings
 from tools.errors import InputError, SteadfaceError, Unavailable
 from tools.pools import Pool
 from tools.pools.calls import CheckBackends, CheckReply

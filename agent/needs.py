@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
-from agent.settings import Recipe, load_settings, preset_names
+from agent.presets import preset_names
+from agent.settings import Recipe, load_settings
 from tools.errors import InputError, Unavailable
 from tools.models.catalog import Model, catalog, needed, told_size
 from tools.models.place import folder_of, named_place

@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from agent.database import Database, checked_url
 from agent.planner.options import PlannerOptions
+from agent.presets import preset_names
 from tools.actors import Actors
 from tools.artifacts import Artifacts, expect_shelf
 from tools.environment import is_placeholder
@@ -274,15 +275,6 @@ class Settings(Recipe, BaseSettings):
 
 def _absolute_path(path: Path) -> Path:
     return path.expanduser().absolute()
-
-
-@cache
-def preset_names() -> list[str]:
-    return sorted(
-        file.name.removesuffix(".toml")
-        for file in resources.files("agent.presets").iterdir()
-        if file.name.endswith(".toml")
-    )
 
 
 @cache

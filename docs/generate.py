@@ -18,10 +18,11 @@ import anyio
 
 from agent.graph import mermaid
 from agent.needs import models_of
+from agent.presets import preset_names
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
-from agent.settings import Recipe, Settings, load_settings, preset_names, read_preset
+from agent.settings import Recipe, Settings, read_preset
 from tools.models.catalog import catalog, told_size
 
 ROOT = Path(__file__).parents[1]
@@ -180,7 +181,7 @@ def _registry_entry() -> str:
 def _manifest() -> str:
     """The bundle's manifest with the tools as they are listed on standard input and output."""
     manifest = json.loads((ROOT / "bundle" / "manifest.json").read_text())
-    tools = anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)
+    tools = anyio.run(build_server(LateEngine(), Reach.STDIO).list_tools)
     manifest["version"] = _version()
     manifest["tools"] = [{"name": tool.name, "description": tool.title} for tool in tools]
     return _as_json(manifest)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from mcp import StdioServerParameters
 from mcp.server.mcpserver import MCPServer
 
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
-from agent.settings import load_settings
 
 SERVE = (sys.executable, "-m", "server", "serve")
 SERVE_HTTP = (*SERVE, "--http", "--port", "0")
@@ -26,7 +26,7 @@ SERVE_HTTP = (*SERVE, "--http", "--port", "0")
 
 def inside() -> MCPServer[Any]:
     """What ``steadface serve`` serves on stdio, with the settings of this moment, for a client in this process."""
-    return build_server(LateEngine(load_settings()), Reach.STDIO)
+    return build_server(LateEngine(), Reach.STDIO)
 
 
 def housed(folder: Path) -> dict[str, str]:
@@ -43,6 +43,10 @@ def housed(folder: Path) -> dict[str, str]:
 def stdio(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> StdioServerParameters:
     """A process for one client, with the environment and the working folder of this moment where none are given."""
     return StdioServerParameters(command=SERVE[0], args=[*SERVE[1:]], env=dict(environment or os.environ), cwd=folder)
+
+
+def workers_of(home: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter(["cmdline"]) if str(home) in (process.info["cmdline"] or [])]
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
-from agent.settings import Settings, load_settings
+from agent.settings import Settings
 from tools.actors import Actors
 from tools.pools.calls import Queue
 
@@ -83,7 +83,7 @@ def test_readme_names_every_command() -> None:
 
 
 def test_readme_names_every_tool_of_the_server() -> None:
-    server = build_server(LateEngine(load_settings()), Reach.STDIO)
+    server = build_server(LateEngine(), Reach.STDIO)
     listed = re.findall(r"^\| `([a-z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert listed == [tool.name for tool in anyio.run(server.list_tools)]
 

@@ -44,8 +44,7 @@ LIST_TOOLS = """
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
-from agent.settings import load_settings
-assert anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)
+assert anyio.run(build_server(LateEngine(), Reach.STDIO).list_tools)
 """
 
 

@@ -18,7 +18,8 @@ import pytest
 import yaml
 from mcp import Client, StdioServerParameters
 
-from agent.settings import ConsentBasis, Settings, preset_names
+from agent.presets import preset_names
+from agent.settings import ConsentBasis, Settings
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -43,7 +43,7 @@ def people(incomplete: str) -> Offered:
 
 @_quietly
 def presets(incomplete: str) -> Offered:
-    from agent.settings import preset_names
+    from agent.presets import preset_names
 
     return [name for name in preset_names() if name.startswith(incomplete)]
 

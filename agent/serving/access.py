@@ -13,13 +13,13 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import AccessToken
 from pydantic import ValidationError
 
-from agent.settings import Settings
 from tools.errors import InputError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from agent.serving.oauth import ResourceServer
+    from agent.settings import Settings
 
 SESSION_COOKIE = "steadface_session"
 SESSION_SECONDS = 12 * 60 * 60

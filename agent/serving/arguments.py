@@ -7,7 +7,7 @@ from typing import Annotated
 from mcp.server.mcpserver.tools import Tool
 from pydantic import Field, WithJsonSchema
 
-from agent.settings import preset_names
+from agent.presets import preset_names
 
 
 def one_of(*words: str) -> WithJsonSchema:

@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 
 from agent.serving.reach import Reach
 from agent.serving.results import WAIT, job_uri, plainly
-from agent.settings import Settings
 
 if TYPE_CHECKING:
     from agent.batch.kept import KeptBatch
     from agent.batch.results import RowError, RowResult
     from agent.batch.served import ServedBatches
+    from agent.serving.engine import LateEngine
 
 MOST_TOLD = 20
 """Rows that an answer tells one by one, and bad ones that a refusal tells."""
@@ -95,7 +95,7 @@ class Batch(BaseModel):
         return [*lines, f"Next: {self.next_step}"] if self.next_step else lines
 
 
-def batch_of(batches: ServedBatches, batch: KeptBatch, settings: Settings, reach: Reach, *, paused: bool) -> Batch:
+def batch_of(batches: ServedBatches, batch: KeptBatch, engine: LateEngine, reach: Reach, *, paused: bool) -> Batch:
     """By its files, whichever process runs it, as this caller may see it."""
     from agent.batch.results import ResultFiles, RowError, RowResult
     from agent.batch.standing import standing
@@ -111,11 +111,11 @@ def batch_of(batches: ServedBatches, batch: KeptBatch, settings: Settings, reach
         batch_id=batch.id,
         order=batch.order,
         status="cancelled" if cancelled else status,
-        reason=plainly(end.reason, settings, reach) if end and end.reason else None,
+        reason=plainly(end.reason, engine, reach) if end and end.reason else None,
         queue_paused=end is None and not cancelled and paused,
         sketch=any(row.sketch for row in best),
         best=[_made(row, reach) for row in best],
-        errors=[_failed(row, settings, reach) for row in failed],
+        errors=[_failed(row, engine, reach) for row in failed],
         results=str(files.results) if reach.shows_paths else None,
         report=end.report if end and reach.shows_paths else None,
         next_step=None if end or cancelled else f'call get_batch(batch_id="{batch.id}", wait_seconds={WAIT})',
@@ -134,8 +134,8 @@ def _made(row: RowResult, reach: Reach) -> MadeRow:
     )
 
 
-def _failed(row: RowError, settings: Settings, reach: Reach) -> FailedRow:
-    return FailedRow(custom_id=row.custom_id, job_id=row.job_id, message=plainly(row.error.message, settings, reach))
+def _failed(row: RowError, engine: LateEngine, reach: Reach) -> FailedRow:
+    return FailedRow(custom_id=row.custom_id, job_id=row.job_id, message=plainly(row.error.message, engine, reach))
 
 
 def _figure(similarity: float | None) -> str:

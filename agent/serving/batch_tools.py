@@ -129,7 +129,7 @@ class BatchTools:
         """
         vigil = Vigil(ctx, WAIT)
         await vigil.tell("Checking the rows")
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             return await run_long(self._begun, rows, manifest, consent, preset, stop_below, after, order)
 
     async def get_batch(
@@ -142,7 +142,7 @@ class BatchTools:
     ) -> Annotated[CallToolResult, Batch]:
         """Look at a batch: how many rows are done, how many passed, the best ones and what went wrong."""
         vigil, until = Vigil(ctx, wait_seconds), time.monotonic() + wait_seconds
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             while True:
                 batch = await anyio.to_thread.run_sync(self._looked_at, batch_id)
                 left = until - time.monotonic()
@@ -161,7 +161,7 @@ class BatchTools:
                 kept.cancel(batch)
             return self._looked_at(batch_id)
 
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             return _told(await anyio.to_thread.run_sync(cancel))
 
     def _begun(
@@ -253,7 +253,7 @@ class BatchTools:
     def _looked_at(self, batch_id: str) -> Batch:
         batches = self._batches()
         batch, paused = batches.kept.get(batch_id, current_client()), self._engine.get().store.paused()
-        return batch_of(batches, batch, self._engine.settings, self._reach, paused=paused)
+        return batch_of(batches, batch, self._engine, self._reach, paused=paused)
 
     def _batches(self) -> ServedBatches:
         """Made at its first use, for what it imports is heavy."""

@@ -15,12 +15,12 @@ from mcp.types import (
     ResourceTemplateReference,
 )
 
+from agent.presets import preset_names
 from agent.serving.access import current_client
 from agent.serving.engine import LateEngine
 from agent.serving.job_files import FIRST_FRAME, REFERENCE
 from agent.serving.reach import Reach
 from agent.serving.resources import CANDIDATE
-from agent.settings import ConsentBasis, preset_names
 from tools.errors import SteadfaceError
 
 MOST = 100
@@ -53,7 +53,7 @@ class _Completions:
         choices: dict[str, Callable[[], Iterable[str]]] = {
             "photo": self._photos,
             "preset": preset_names,
-            "consent": lambda: get_args(ConsentBasis),
+            "consent": _bases,
             "number": lambda: self._candidates(chosen.get("job_id", "")),
         }
         typed = argument.value.strip().casefold()
@@ -86,6 +86,12 @@ class _Completions:
         settings = self._engine.settings
         people = [f"@{name}" for name in Identities(settings.home, current_client()).names()]
         return [*people, *(file.name for file in newest_files(settings.inbox))] if self._reach.takes_paths else people
+
+
+def _bases() -> Iterable[str]:
+    from agent.settings import ConsentBasis
+
+    return get_args(ConsentBasis)
 
 
 def _asks_for_results(ref: Reference) -> bool:

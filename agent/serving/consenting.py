@@ -68,13 +68,13 @@ class Consenting:
 
     async def look(self, ctx: Context[Any], reference: str, basis: str | None) -> _Asked:
         """What is known of the photo's consent already; raises for a photo or a basis that cannot be."""
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             return await run_long(self._look, _sitting(ctx), reference, basis)
 
     async def question(self, ctx: Context[Any], asked: _Asked, prompt: str) -> Elicit[ConsentForm] | None:
         """What to ask the user, where they have to be asked and can be."""
-        settings = self._engine.settings
-        with in_one_sentence(settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
+            settings = self._engine.settings
             await anyio.to_thread.run_sync(partial(_expect_allowed, settings.policy, prompt))
         if asked.settled or settings.consent or not _can_be_asked(ctx):
             return None

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from agent.serving.access import current_client
-from agent.settings import Settings
-from tools.errors import SteadfaceError
+from tools.errors import InputError, SteadfaceError
 
 if TYPE_CHECKING:
     from agent.jobs import JobEngine
+    from agent.settings import Settings
 
 DRAINING = 10.0
 """Seconds that a running call gets after SIGTERM."""
 
 
 class LateEngine:
-    """Imports and starts the engine at its first use: LangGraph and SQLAlchemy take longer than a client waits for."""
+    """Reads the settings and starts the engine at their first use: what they import takes longer than clients wait for.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    ``given`` are settings above those of the environment.
+    """
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - any field of Settings
+        self._given = given
         self._starting = threading.Lock()
         self._engine: JobEngine | None = None
         self._closed = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Raises ``InputError`` for a setting that cannot be."""
+        return self.settings_with()
+
+    def settings_with(self, **given: Any) -> Settings:  # noqa: ANN401 - any field of Settings
+        """With what a call gives, above all else; None counts as not given."""
+        from agent.settings import load_settings
+
+        return load_settings(**{**self._given, **given})
+
+    @property
+    def consent_stands(self) -> bool:
+        """Whether callers need to state no basis. Settings that name none are not read for it."""
+        named = any(name.upper() == "STEADFACE_CONSENT" for name in os.environ)
+        try:
+            return named and self.settings.consent is not None
+        except InputError:  # which every call tells
+            return False
 
     def get(self) -> JobEngine:
         """The engine as the current client sees it: with its own jobs alone. Blocks while it starts.

@@ -31,7 +31,6 @@ from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, in_one_sentence
 from agent.serving.threads import run_long
 from agent.serving.waiting import Vigil
-from agent.settings import load_settings
 
 SpatialPrompt = Annotated[
     str,
@@ -55,7 +54,7 @@ class FirstFrameTools:
         paint = answering(
             VideoJob, self.generate_first_frame, title="Paint first frames of a person", annotations=BEGINS
         )
-        if self._engine.settings.consent is None:
+        if not self._engine.consent_stands:
             require(paint, "consent")
         return [
             paint,
@@ -90,7 +89,9 @@ class FirstFrameTools:
         def submit() -> tuple[str, bool]:
             from agent.intent import prepare
 
-            settings = load_settings(preset=preset, candidates=candidates, max_attempts=1, on_gate_failure="best")
+            settings = self._engine.settings_with(
+                preset=preset, candidates=candidates, max_attempts=1, on_gate_failure="best"
+            )
             asked = prepare(
                 settings,
                 prompt=spatial_prompt if temporal_prompt is None else temporal_prompt,
@@ -106,7 +107,7 @@ class FirstFrameTools:
             request = asked.with_stored(photos_given([reference], settings, self._reach, self._engine))
             return submitted(self._engine.get(), request, settings.recipe(), again=again)
 
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             job_id, repeated = await run_long(submit)
             return await followed(vigil, self._engine, self._reach, job_id, repeated=repeated)
 
@@ -125,6 +126,6 @@ class FirstFrameTools:
         """
         vigil = Vigil(ctx, wait_seconds)
         await vigil.tell("Taking the first frame over")
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             new = await anyio.to_thread.run_sync(lambda: self._engine.get().animate(job_id, candidate, temporal_prompt))
             return await followed(vigil, self._engine, self._reach, new)

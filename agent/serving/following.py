@@ -12,11 +12,11 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.results import result_of
 from agent.serving.waiting import Vigil
-from agent.settings import Recipe
 
 if TYPE_CHECKING:
     from agent.jobs import JobEngine
     from agent.requests import JobRequest
+    from agent.settings import Recipe
 
 
 def submitted(engine: JobEngine, request: JobRequest, recipe: Recipe, *, again: bool) -> tuple[str, bool]:
@@ -45,4 +45,4 @@ async def followed(
     view = await vigil.keep(running, job_id)
     if told is not None:  # an undo leads to a job that knows nothing of it
         view = view.model_copy(update={"understood": told})
-    return await anyio.to_thread.run_sync(result_of, view, engine.settings, reach, repeated)
+    return await anyio.to_thread.run_sync(result_of, view, engine, reach, repeated)

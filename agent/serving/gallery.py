@@ -114,7 +114,7 @@ class _Gallery:
 
         def look() -> list[VideoJob]:
             found = self._engine.get().views(asked.limit, status=asked.status, words=asked.q)
-            return [job_of(view, self._engine.settings, self._reach) for view in found]
+            return [job_of(view, self._engine, self._reach) for view in found]
 
         found = await anyio.to_thread.run_sync(look)
         return JSONResponse({"jobs": [job.model_dump(mode="json") for job in found]})
@@ -184,7 +184,7 @@ class _Gallery:
 
     async def _job(self, job_id: str, **told: str | None) -> Response:
         view = await anyio.to_thread.run_sync(lambda: self._engine.get().view(job_id))
-        job = job_of(view, self._engine.settings, self._reach).model_copy(update=told)
+        job = job_of(view, self._engine, self._reach).model_copy(update=told)
         return JSONResponse(job.model_dump(mode="json"))
 
     async def _queue(self, change: Callable[[JobQueue], None] = lambda _: None) -> Response:
@@ -205,7 +205,7 @@ class _Gallery:
             try:
                 return await endpoint(request)
             except SteadfaceError as error:
-                told = plainly(str(error), self._engine.settings, self._reach)
+                told = plainly(str(error), self._engine, self._reach)
                 return JSONResponse({"error": told}, _status(error))
 
         return answer

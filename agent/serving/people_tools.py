@@ -91,12 +91,12 @@ class PeopleTools:
         Use it when the user will make more than one video of somebody, or gives several photos of them. Each photo is
         looked at first, and one that shows somebody else is refused. For a name that is known the photos are added.
         """
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             return await run_long(self._saved, name, references, consent, face)
 
     async def list_identities(self) -> Annotated[CallToolResult, People]:
         """List the saved people with a thumbnail of each; give @name as reference to make a video of one."""
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             return await anyio.to_thread.run_sync(self._listed)
 
     async def forget_identity(
@@ -111,7 +111,7 @@ class PeopleTools:
 
         Videos that were made of the person stay, and the answer says which.
         """
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             return await anyio.to_thread.run_sync(self._forgotten, name, revoke)
 
     def _saved(self, name: str, references: list[str], basis: str | None, face: int | None) -> CallToolResult:
@@ -168,7 +168,7 @@ class PeopleTools:
         return Identities(self._engine.settings.home, current_client())
 
     def _shown(self, folder: str | None) -> str | None:
-        return plainly(folder, self._engine.settings, self._reach) if folder else None
+        return plainly(folder, self._engine, self._reach) if folder else None
 
 
 def _with_faces(sentence: str, numbered: bytes) -> CallToolResult:

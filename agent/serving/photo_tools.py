@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
 from agent.serving.effects import LOOKS
+from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
+from agent.serving.results import in_one_sentence
 from agent.serving.threads import run_long
-from agent.settings import Settings
-from tools.errors import SteadfaceError
 
 
 class ReferencePhoto(BaseModel):
@@ -28,8 +27,8 @@ class References(BaseModel):
 
 
 class PhotoTools:
-    def __init__(self, settings: Settings, reach: Reach) -> None:
-        self._settings = settings
+    def __init__(self, engine: LateEngine, reach: Reach) -> None:
+        self._engine = engine
         self._reach = reach
 
     def tools(self) -> list[Tool]:
@@ -46,15 +45,13 @@ class PhotoTools:
         Use it when the user attached a photo in the chat (it does not reach this server; ask them to put the file into
         the inbox), or says "my photo" without a path. Give the chosen reference to generate_identity_video.
         """
-        try:
+        with in_one_sentence(self._engine, self._reach):
             return await run_long(self._listed, limit)
-        except SteadfaceError as error:
-            raise ToolError(str(error)) from None
 
     def _listed(self, limit: int) -> CallToolResult:
         from agent.serving.inbox import inbox_of, photos_in, sheet_of
 
-        inbox = inbox_of(self._settings)
+        inbox = inbox_of(self._engine.settings)
         photos = photos_in(inbox, limit)
         sheet = sheet_of(photos)
         found = References(

@@ -70,7 +70,7 @@ class QueueTools:
             change(queue)
             return queue.show()
 
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             now = await anyio.to_thread.run_sync(changed)
         return CallToolResult(
             content=[TextContent(type="text", text="\n".join(now.lines))],

@@ -13,20 +13,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from agent.serving.access import current_client
 from agent.serving.intake import CHAT_FOLDERS, open_photo, read_photo, shown
 from agent.serving.reach import Reach
 from agent.serving.results import SCHEME
 from agent.serving.uploads import UPLOAD_URI, uploaded
-from agent.settings import Settings
 from tools.errors import InputError
 
 if TYPE_CHECKING:
     from agent.requests import Consent, Photo
     from agent.serving.engine import LateEngine
     from agent.serving.fetching import Fetched
+    from agent.settings import Settings
 
 LARGEST_DATA = 3_000_000
 """Bytes of a photo sent in the call, decoded: as base64 it fits the 4 MiB that an HTTP request may have."""
@@ -159,6 +157,8 @@ def _absent(reference: str, settings: Settings) -> str:
 
 def photo_roots(settings: Settings) -> list[Path]:
     """The folders that a client's photos may lie in, deeper ones included."""
+    import platformdirs  # not before a client has its list of tools
+
     usual = [platformdirs.user_pictures_path(), platformdirs.user_downloads_path(), platformdirs.user_desktop_path()]
     here = Path.cwd()
     # Desktop programs start servers in "/" or in the home folder, which hold far more than photos.

@@ -164,9 +164,9 @@ def _add(server: MCPServer[None], kind: _Kind, engine: LateEngine, reach: Reach)
         try:
             return kind.read(engine.get(), reach, job_id, name)
         except TooLargeError as error:
-            raise ResourceError(plainly(str(error), engine.settings, reach)) from None
+            raise ResourceError(plainly(str(error), engine, reach)) from None
         except SteadfaceError as error:
-            raise ResourceNotFoundError(plainly(str(error), engine.settings, reach)) from None
+            raise ResourceNotFoundError(plainly(str(error), engine, reach)) from None
 
     def read(job_id: str) -> bytes:
         return sent(job_id, kind.name)

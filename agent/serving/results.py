@@ -9,16 +9,18 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import Field
 
 from agent.serving.reach import Reach
-from agent.settings import Settings
 from agent.views import CandidateView, Delivered, FirstFrames, JobError, JobView
 from tools.errors import SteadfaceError
+
+if TYPE_CHECKING:
+    from agent.serving.engine import LateEngine
 
 SCHEME = "steadface"
 WAIT = 45
@@ -43,9 +45,9 @@ def job_uri(job_id: str, name: str) -> str:
     return f"{SCHEME}://jobs/{job_id}/{name}"
 
 
-def job_of(view: JobView, settings: Settings, reach: Reach) -> VideoJob:
+def job_of(view: JobView, engine: LateEngine, reach: Reach) -> VideoJob:
     """The job as this caller may see it."""
-    told = view if reach.shows_paths else _without_folders(view, settings)
+    told = view if reach.shows_paths else _without_folders(view, engine)
     candidates = [
         each.model_copy(update={"uri": job_uri(view.job_id, f"candidates/{each.number}.jpg")})
         for each in told.candidates
@@ -65,9 +67,9 @@ def _next_step(view: JobView) -> str | None:
     return None if view.ended else f'call get_video_job(job_id="{view.job_id}", wait_seconds={WAIT})'
 
 
-def result_of(view: JobView, settings: Settings, reach: Reach, repeated: bool = False) -> CallToolResult:
+def result_of(view: JobView, engine: LateEngine, reach: Reach, repeated: bool = False) -> CallToolResult:
     """The result of a call about one job: its text, then the contact sheet and the link, or what shows the fault."""
-    job = job_of(view, settings, reach).model_copy(update={"repeated": repeated})
+    job = job_of(view, engine, reach).model_copy(update={"repeated": repeated})
     size = _bytes(Path(view.result.video)) if view.result else None
     content: list[ContentBlock] = [TextContent(type="text", text=_text(job, size))]
     if view.result is not None:
@@ -81,9 +83,9 @@ def result_of(view: JobView, settings: Settings, reach: Reach, repeated: bool = 
     )
 
 
-def cancelled(view: JobView, device: str, settings: Settings, reach: Reach) -> CallToolResult:
+def cancelled(view: JobView, device: str, engine: LateEngine, reach: Reach) -> CallToolResult:
     """The result of a call that cancelled a job; ``device`` tells whether it is free again."""
-    job = job_of(view, settings, reach)
+    job = job_of(view, engine, reach)
     ended = f"Job {job.job_id} is {job.status}" if view.ended else f"Job {job.job_id} is being cancelled"
     told = job.model_copy(update={"message": f"{job.message}. {device}"})
     return CallToolResult(
@@ -91,27 +93,28 @@ def cancelled(view: JobView, device: str, settings: Settings, reach: Reach) -> C
     )
 
 
-def asked_back(view: JobView, told: str, question: str, settings: Settings, reach: Reach) -> CallToolResult:
+def asked_back(view: JobView, told: str, question: str, engine: LateEngine, reach: Reach) -> CallToolResult:
     """The result of a follow-up that cannot be understood: the job as it was, and what to ask the user."""
     again = f'ask the user, then call refine_identity_video(job_id="{view.job_id}", instruction=…) again'
-    job = job_of(view, settings, reach).model_copy(update={"question": question, "next_step": again})
+    job = job_of(view, engine, reach).model_copy(update={"question": question, "next_step": again})
     text = f"{told} Ask the user: {question}"
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=job.model_dump(mode="json"))
 
 
 @contextmanager
-def in_one_sentence(settings: Settings, reach: Reach) -> Iterator[None]:
+def in_one_sentence(engine: LateEngine, reach: Reach) -> Iterator[None]:
     """An error of ours as the result of a tool that failed."""
     try:
         yield
     except SteadfaceError as error:
-        raise ToolError(plainly(str(error), settings, reach)) from None
+        raise ToolError(plainly(str(error), engine, reach)) from None
 
 
-def plainly(sentence: str, settings: Settings, reach: Reach) -> str:
+def plainly(sentence: str, engine: LateEngine, reach: Reach) -> str:
     """A sentence as this caller may read it: over a network without the folders and the storage of this machine."""
     if reach.shows_paths:
         return sentence
+    settings = engine.settings
     if settings.artifacts_url:
         sentence = sentence.replace(settings.artifacts_url.rstrip("/"), "STEADFACE_ARTIFACTS_URL")
     for folder in (settings.home, settings.videos, Path.home()):
@@ -216,7 +219,7 @@ def _bytes(file: Path) -> int | None:
     return file.stat().st_size if file.is_file() else None
 
 
-def _without_folders(view: JobView, settings: Settings) -> JobView:
+def _without_folders(view: JobView, engine: LateEngine) -> JobView:
     """File names alone, for a caller on another machine."""
     result, painted, error = view.result, view.first_frames, view.error
     if result is not None:
@@ -231,7 +234,7 @@ def _without_folders(view: JobView, settings: Settings) -> JobView:
     if error is not None:
         error = JobError(
             kind=error.kind,
-            message=plainly(error.message, settings, Reach.NETWORK),
+            message=plainly(error.message, engine, Reach.NETWORK),
             attachments={label: Path(path).name for label, path in error.attachments.items()},
         )
     candidates = [each.model_copy(update={"file": Path(each.file).name}) for each in view.candidates]

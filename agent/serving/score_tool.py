@@ -17,7 +17,6 @@ from agent.serving.references import photos_given
 from agent.serving.results import in_one_sentence
 from agent.serving.threads import run_long
 from agent.serving.videos_given import is_video, lent, video_given
-from agent.settings import load_settings
 
 PictureText = Annotated[
     str,
@@ -79,7 +78,7 @@ class ScoreTool:
         if not picture.strip():
             raise ToolError("The picture is empty; give the path of a picture or a video, or one of a job.")
         compare = self._video if is_video(picture) else self._picture
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             score = await run_long(compare, reference, picture, face, preset)
         text = _told_of_video(score, score.video) if score.video else _told(score)
         return CallToolResult(
@@ -89,7 +88,7 @@ class ScoreTool:
     def _picture(self, reference: str, picture: str, face: int | None, preset: str | None) -> IdentityScore:
         from agent.scoring import likeness
 
-        settings, engine = load_settings(preset=preset), self._engine.get()
+        settings, engine = self._engine.settings_with(preset=preset), self._engine.get()
         given = [photos_given([text], settings, self._reach, self._engine) for text in (reference, picture)]
         (person, *_), (other, *_) = given
         found = likeness(person, other.image, face, settings.recipe(), engine.ask("scoring"))
@@ -109,7 +108,7 @@ class ScoreTool:
     def _video(self, reference: str, picture: str, face: int | None, preset: str | None) -> IdentityScore:
         from agent.scoring import likeness_over_time
 
-        settings, engine = load_settings(preset=preset), self._engine.get()
+        settings, engine = self._engine.settings_with(preset=preset), self._engine.get()
         file = video_given(picture, settings, self._reach, self._engine)
         person, *_ = photos_given([reference], settings, self._reach, self._engine)
         with lent(file, engine.artifacts) as video:

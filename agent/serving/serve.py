@@ -62,10 +62,9 @@ def _serve_stdio(given: dict[str, str | None]) -> None:
         from agent.serving.engine import LateEngine
         from agent.serving.reach import Reach
         from agent.serving.server import build_server
-        from agent.settings import load_settings
 
         _log_in_lines()
-        engine = LateEngine(load_settings(**given))
+        engine = LateEngine(**given)
         server = build_server(engine, Reach.STDIO)
     _close_on_signals(engine)
     server.run("stdio")
@@ -78,12 +77,11 @@ def _serve_http(host: str, port: int, names: list[str], given: dict[str, str | N
     from agent.serving.http import reach_of, serve_http
     from agent.serving.metrics_route import metrics_routes
     from agent.serving.server import build_server
-    from agent.settings import load_settings
 
     _log_in_lines()
-    settings = load_settings(**given)
-    access = access_of(settings)
-    reach, engine = reach_of(host, access), LateEngine(settings)
+    engine = LateEngine(**given)
+    access = access_of(engine.settings)
+    reach = reach_of(host, access)
     try:
         routes = [*gallery_routes(engine, reach), *metrics_routes(engine)]
         serve_http(build_server(engine, reach), routes, access, host, port, names, engine.drain)

@@ -127,7 +127,7 @@ def _sentence(rejected: ValidationError) -> str:
 
 
 def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
-    uploads, batches = UploadTool(engine.settings, reach), BatchTools(engine, reach)
+    uploads, batches = UploadTool(engine, reach), BatchTools(engine, reach)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Consenting]) -> AsyncIterator[Consenting]:
@@ -154,7 +154,7 @@ def build_server(engine: LateEngine, reach: Reach) -> MCPServer[None]:
                 *FirstFrameTools(engine, reach).tools(),
                 *StageTools(engine, reach).tools(),
                 *ScoreTool(engine, reach).tools(),
-                *PhotoTools(engine.settings, reach).tools(),
+                *PhotoTools(engine, reach).tools(),
                 *PeopleTools(engine, reach).tools(),
                 *QueueTools(engine, reach).tools(),
                 *batches.tools(),

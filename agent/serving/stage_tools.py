@@ -14,7 +14,6 @@ from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.results import in_one_sentence
 from agent.serving.threads import run_long
-from agent.settings import load_settings
 
 
 class SplitPrompt(BaseModel):
@@ -40,7 +39,7 @@ class StageTools:
 
         Use it to show the user how their words are understood, before a video is made of them.
         """
-        with in_one_sentence(self._engine.settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             split = await run_long(self._split, prompt, preset)
         lines = [
             f"First frame: {split.spatial_prompt}",
@@ -56,7 +55,7 @@ class StageTools:
         from agent.planner.subject import presentation_in
         from agent.requests import checked_prompt
 
-        words, recipe = checked_prompt(prompt), load_settings(preset=preset).recipe()
+        words, recipe = checked_prompt(prompt), self._engine.settings_with(preset=preset).recipe()
         planner = self._engine.get().planner_for(recipe)
         plan = planner.decouple(words, presentation_in(words) or "person", seed=0)
         return SplitPrompt(

@@ -118,7 +118,7 @@ class Tasks(Extension):
         try:
             row = await anyio.to_thread.run_sync(look)
         except SteadfaceError as error:
-            sentence = plainly(str(error), self._engine.settings, self._reach)
+            sentence = plainly(str(error), self._engine, self._reach)
             raise MCPError(INTERNAL_ERROR, sentence) from None
         if row is None:
             raise MCPError(INVALID_PARAMS, f"There is no task {task_id!r}.")
@@ -130,7 +130,7 @@ class Tasks(Extension):
             view = self._engine.get().view(row.id)
             task = {**_task(row), "status": _STATUS[view.status], "statusMessage": view.line}
             if task["status"] == "completed":
-                result = result_of(view, self._engine.settings, self._reach)
+                result = result_of(view, self._engine, self._reach)
                 task["result"] = result.model_dump(by_alias=True, mode="json", exclude_none=True)
         except Exception:
             log.exception("job %s cannot be told", row.id)

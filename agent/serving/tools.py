@@ -39,7 +39,6 @@ from agent.serving.references import photos_given
 from agent.serving.results import WAIT, VideoJob, asked_back, cancelled, in_one_sentence
 from agent.serving.threads import run_long
 from agent.serving.waiting import Vigil
-from agent.settings import load_settings
 
 if TYPE_CHECKING:
     from agent.jobs import JobEngine
@@ -68,7 +67,7 @@ class VideoTools:
         generate = answering(
             VideoJob, self.generate_identity_video, title="Make a video of a person", annotations=BEGINS
         )
-        if self._engine.settings.consent is None:
+        if not self._engine.consent_stands:
             require(generate, "consent")
         return [
             generate,
@@ -114,7 +113,7 @@ class VideoTools:
         def submit() -> tuple[str, bool]:
             from agent.intent import prepare
 
-            settings = load_settings(preset=preset, on_gate_failure=on_gate_failure)
+            settings = self._engine.settings_with(preset=preset, on_gate_failure=on_gate_failure)
             asked = prepare(
                 settings,
                 prompt=prompt,
@@ -150,7 +149,7 @@ class VideoTools:
             if refined.job_id is not None:
                 return await followed(vigil, self._engine, self._reach, refined.job_id, told=refined.told)
             view = await anyio.to_thread.run_sync(self._engine.get().view, job_id)
-            return asked_back(view, refined.told, refined.question or "", self._engine.settings, self._reach)
+            return asked_back(view, refined.told, refined.question or "", self._engine, self._reach)
 
     async def get_video_job(
         self, ctx: Context[Any], job_id: JobId, wait_seconds: WaitSeconds = 0
@@ -170,7 +169,7 @@ class VideoTools:
             over = engine.row(job_id).status in ("completed", "failed")
             view = engine.cancel(job_id)
             told = "It had ended before, and stays as it is." if over else _device(engine, view)
-            return cancelled(view, told, self._engine.settings, self._reach)
+            return cancelled(view, told, self._engine, self._reach)
 
         with self._in_one_sentence():
             return await anyio.to_thread.run_sync(cancel)
@@ -181,7 +180,7 @@ class VideoTools:
         """List the newest jobs with their status, prompt and, where finished, video and scores."""
 
         def look() -> JobList:
-            return job_list(self._engine.get().views(limit), self._engine.settings, self._reach)
+            return job_list(self._engine.get().views(limit), self._engine, self._reach)
 
         with self._in_one_sentence():
             found = await anyio.to_thread.run_sync(look)
@@ -219,7 +218,7 @@ class VideoTools:
         return _result("\n".join(lines), info)
 
     def _in_one_sentence(self) -> AbstractContextManager[None]:
-        return in_one_sentence(self._engine.settings, self._reach)
+        return in_one_sentence(self._engine, self._reach)
 
 
 def _device(engine: JobEngine, view: JobView) -> str:

@@ -15,12 +15,12 @@ from starlette.requests import Request
 from agent.serving.access import current_client
 from agent.serving.arguments import WaitSeconds
 from agent.serving.effects import BEGINS
+from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.results import WAIT, in_one_sentence
 from agent.serving.upload_pages import LoopbackPages, upload_path, upload_routes
 from agent.serving.uploads import LINK_SECONDS, Link, Uploads
 from agent.serving.waiting import Vigil
-from agent.settings import Settings
 from tools.errors import InputError
 
 _GLANCE = 0.25
@@ -35,10 +35,10 @@ class PhotoRequest(BaseModel):
 
 
 class UploadTool:
-    def __init__(self, settings: Settings, reach: Reach) -> None:
-        self._settings = settings
+    def __init__(self, engine: LateEngine, reach: Reach) -> None:
+        self._engine = engine
         self._reach = reach
-        self._uploads = Uploads(settings, reach)
+        self._uploads = Uploads(engine, reach)
         self._loopback = LoopbackPages(self._uploads)
 
     def tools(self) -> list[Tool]:
@@ -64,7 +64,7 @@ class UploadTool:
         Show them the link, then call again with that link and wait_seconds=45; the answer has the reference to give to
         generate_identity_video.
         """
-        with in_one_sentence(self._settings, self._reach):
+        with in_one_sentence(self._engine, self._reach):
             if link is None:
                 opened = self._uploads.open()
                 return _told(opened, await self._address(ctx) + upload_path(opened))

@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.serving.access import current_client
 from agent.serving.reach import Reach
 from agent.serving.results import SCHEME
-from agent.settings import Settings
 from tools.errors import InputError
+
+if TYPE_CHECKING:
+    from agent.serving.engine import LateEngine
+    from agent.settings import Settings
 
 LINK_SECONDS = 15 * 60
 UPLOAD_URI = f"{SCHEME}://uploads/"
@@ -46,8 +50,8 @@ class Link:
 
 
 class Uploads:
-    def __init__(self, settings: Settings, reach: Reach) -> None:
-        self._settings = settings
+    def __init__(self, engine: LateEngine, reach: Reach) -> None:
+        self._engine = engine
         self._reach = reach
         self._links: list[Link] = []
 
@@ -81,12 +85,12 @@ class Uploads:
             from agent.serving.inbox import inbox_of
 
             name = f"{datetime.now().astimezone():%Y-%m-%d %H.%M.%S} {secrets.token_hex(2)}.png"
-            file = inbox_of(self._settings) / name
+            file = inbox_of(self._engine.settings) / name
             file.write_bytes(png)
             return str(file)
-        name, folder = secrets.token_urlsafe(16), _folder(self._settings, client)
+        name, folder = secrets.token_urlsafe(16), _folder(self._engine.settings, client)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _forget_old(folder)
+        _forget_oldest(folder)
         (folder / f"{name}.png").write_bytes(png)
         return f"{UPLOAD_URI}{name}"
 
@@ -110,12 +114,11 @@ def _folder(settings: Settings, client: str | None) -> Path:
     return settings.home / "uploads" / whose
 
 
-def _forget_old(folder: Path) -> None:
-    """Delete what was kept long enough, and the oldest of what would be too many."""
+def _forget_oldest(folder: Path) -> None:
+    """Leave room for one more. Those that were kept long enough go with the housekeeping."""
     files = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
-    for place, file in enumerate(files, 1):
-        if place >= _MOST_KEPT or _old(file):
-            file.unlink(missing_ok=True)
+    for file in files[_MOST_KEPT - 1 :]:
+        file.unlink(missing_ok=True)
 
 
 def _old(file: Path) -> bool:

@@ -14,11 +14,11 @@ from agent.serving.job_files import delivered_file, parsed_uri
 from agent.serving.reach import Reach
 from agent.serving.references import allowed_path, photo_roots
 from agent.serving.results import SCHEME
-from agent.settings import Settings
 from tools.errors import InputError
 
 if TYPE_CHECKING:
     from agent.serving.engine import LateEngine
+    from agent.settings import Settings
     from tools.artifacts import Artifacts
     from tools.pools.calls import ArtifactId
 

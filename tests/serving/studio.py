@@ -16,7 +16,6 @@ from served import housed
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
-from agent.settings import load_settings
 
 if TYPE_CHECKING:
     import pytest
@@ -72,7 +71,7 @@ class KeptEngine(LateEngine):
     """That of a server which ends before its engine does."""
 
     def __init__(self, engine: JobEngine) -> None:
-        super().__init__(load_settings())
+        super().__init__()
         self._engine = engine
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from mcp import Client
 from mcp.types import PromptReference, ResourceTemplateReference
 from PIL import Image
 
-from agent.settings import preset_names
+from agent.presets import preset_names
 
 pytestmark = pytest.mark.anyio
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import psutil
 import pytest
+from served import workers_of
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,7 @@ async def test_two_servers_of_one_client_drive_the_device_in_turn(process: Any, 
             await anyio.sleep(0.1)
             first = (await one.call_tool("get_video_job", {"job_id": first["job_id"]})).structured_content
         second = (await other.call_tool("generate_identity_video", ask("waves", wait_seconds=1))).structured_content
-        owners = {process.ppid() for process in psutil.process_iter(["cmdline"]) if _works_for(process, home)}
+        owners = {worker.ppid() for worker in workers_of(home)}
         cancelled = await other.call_tool("cancel_video_job", {"job_id": first["job_id"]})
         ended = await other.call_tool("get_video_job", {"job_id": second["job_id"], "wait_seconds": 45})
     assert second["status"] == "queued"
@@ -67,14 +67,9 @@ serve._log_in_lines()
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
-from agent.settings import load_settings
-build_server(LateEngine(load_settings()), Reach.STDIO)
+build_server(LateEngine(), Reach.STDIO)
 assert "rich" not in sys.modules
 logging.getLogger("steadface").warning("something to know")
 """
     done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, check=True)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:,]+ \d+ WARNING steadface: something to know\n", done.stderr)
-
-
-def _works_for(process: psutil.Process, home: Path) -> bool:
-    return str(home) in (process.info["cmdline"] or [])

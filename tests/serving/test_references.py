@@ -121,7 +121,7 @@ def test_a_path_is_refused_over_http(reach: Reach, tmp_path: Path) -> None:
 
 @pytest.fixture
 def engine(home: Path, instant: ModuleType) -> Iterator[LateEngine]:
-    engine = LateEngine(load_settings())
+    engine = LateEngine()
     yield engine
     engine.close()
 

@@ -16,10 +16,10 @@ from mcp.types import CallToolResult
 from PIL import Image
 from served import SERVE_HTTP, housed, start, stdio
 
+from agent.serving.engine import LateEngine
 from agent.serving.job_list import MOST_BYTES, job_list
 from agent.serving.reach import Reach
 from agent.serving.results import plainly, result_of
-from agent.settings import load_settings
 from agent.views import CandidateView, CurvePoint, Delivered, JobError, JobView
 from tools import media
 
@@ -137,7 +137,7 @@ async def test_a_preview_stands_alone_for_every_kind_of_client(preview: Preview)
 
 def test_the_largest_result_is_small_enough(tmp_path: Path, home: Path) -> None:
     view = _large(tmp_path)
-    result = result_of(view, load_settings(), Reach.STDIO)
+    result = result_of(view, LateEngine(), Reach.STDIO)
     assert len(_pictures(result)[0]) > 0.95 * LARGEST_PICTURE
     _expect_finished(result)
 
@@ -149,18 +149,18 @@ def test_pictures_of_a_fault_are_small_however_large_they_were(tmp_path: Path, h
         Path(files[name]).write_bytes(media.png_bytes(next(_noise(1, 1500, 2000))))
     error = JobError(kind="InputError", message="There are several faces.", attachments=files)
     view = JobView(job_id="j", status="failed", error=error)
-    result = result_of(view, load_settings(), Reach.STDIO)
+    result = result_of(view, LateEngine(), Reach.STDIO)
     assert len(_pictures(result)) == 2
     _expect_small(result)
 
 
 def test_a_list_holds_as_many_jobs_as_a_message_can_carry(tmp_path: Path, home: Path) -> None:
     view = _large(tmp_path)
-    found = job_list([view] * 100, load_settings(), Reach.STDIO)
+    found = job_list([view] * 100, LateEngine(), Reach.STDIO)
     assert found.jobs
     assert len(found.jobs) + found.left_out == 100
     assert len(found.model_dump_json()) < LARGEST_RESULT - 20_000
-    assert len(job_list([view] * (len(found.jobs) + 1), load_settings(), Reach.STDIO).jobs) == len(found.jobs)
+    assert len(job_list([view] * (len(found.jobs) + 1), LateEngine(), Reach.STDIO).jobs) == len(found.jobs)
     one = len(found.jobs[0].model_dump_json())
     assert one * (len(found.jobs) + 1) > MOST_BYTES
 
@@ -168,8 +168,8 @@ def test_a_list_holds_as_many_jobs_as_a_message_can_carry(tmp_path: Path, home: 
 def test_a_sentence_names_the_storage_to_who_runs_the_server_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEADFACE_ARTIFACTS_URL", "s3://faces/of-ours/")
     said = "The storage at s3://faces/of-ours cannot be used now (SlowDown); jobs go on when it is back."
-    assert plainly(said, load_settings(), Reach.STDIO) == said
-    told = plainly(said, load_settings(), Reach.NETWORK)
+    assert plainly(said, LateEngine(), Reach.STDIO) == said
+    told = plainly(said, LateEngine(), Reach.NETWORK)
     assert told == "The storage at STEADFACE_ARTIFACTS_URL cannot be used now (SlowDown); jobs go on when it is back."
 
 

@@ -79,7 +79,7 @@ async def test_what_is_no_video_is_refused_in_one_sentence(local: Any, photo: Pa
 
 @pytest.fixture
 def engine(home: Path, instant: ModuleType) -> LateEngine:
-    return LateEngine(load_settings())
+    return LateEngine()
 
 
 @pytest.mark.parametrize("reach", [Reach.LOOPBACK, Reach.NETWORK])

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from mcp import Client, MCPError
 from PIL import Image
+from served import workers_of
 
 from agent.store import JobStore
 
@@ -79,6 +80,26 @@ async def test_a_wait_that_is_over_gives_the_id_and_the_next_call(local: Any, as
     assert f'get_video_job(job_id="{job["job_id"]}", wait_seconds=45)' in job["next_step"]
     assert job["next_step"] in begun.content[0].text
     assert ended.structured_content["status"] == "completed"
+
+
+@pytest.mark.parametrize(("setting", "value"), [("frames", "2"), ("consent", "perhaps")])
+async def test_a_setting_that_cannot_be_is_told_by_every_call(
+    alone: Any, ask: Ask, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
+) -> None:
+    monkeypatch.setenv(variable := f"STEADFACE_{setting.upper()}", value)
+    calls = {
+        "generate_identity_video": ask("waves"),
+        "list_references": {},
+        "list_video_jobs": {},
+        "server_info": {},
+    }
+    async with alone.open() as client:
+        for tool, arguments in calls.items():
+            refused = await client.call_tool(tool, arguments)
+            assert refused.is_error
+            assert refused.content[0].text.startswith(f"The setting {setting} ({variable}) cannot be '{value}'")
+        with pytest.raises(MCPError, match=f"The setting {setting}"):
+            await client.read_resource("steadface://jobs/x/video.mp4")
 
 
 async def test_a_dropped_call_leaves_its_job_running(connection: Any, ask: Ask) -> None:
@@ -222,7 +243,7 @@ async def test_the_end_of_the_client_ends_server_and_workers_and_keeps_the_job(
 ) -> None:
     async with process.open() as client:
         job_id = await _animating(client, ask("video=60"))
-        assert _processes(home)
+        assert workers_of(home)
     assert await _gone(home)
     assert _status(home, job_id) == "queued"
 
@@ -252,9 +273,8 @@ import sys, anyio
 from agent.serving.engine import LateEngine
 from agent.serving.reach import Reach
 from agent.serving.server import build_server
-from agent.settings import load_settings
-assert len(anyio.run(build_server(LateEngine(load_settings()), Reach.STDIO).list_tools)) == 22
-heavy = {"langgraph", "langchain_core", "sqlalchemy", "numpy", "cv2", "dlib", "av", "PIL", "torch"}
+assert len(anyio.run(build_server(LateEngine(), Reach.STDIO).list_tools)) == 22
+heavy = {"pydantic_settings", "langgraph", "langchain_core", "sqlalchemy", "numpy", "cv2", "dlib", "av", "PIL", "torch"}
 print(*heavy & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
@@ -287,20 +307,15 @@ async def _animating(client: Client, arguments: dict[str, Any]) -> str:
     return str(job["job_id"])
 
 
-def _processes(home: Path) -> list[psutil.Process]:
-    """Workers of the home."""
-    return [process for process in psutil.process_iter(["cmdline"]) if str(home) in (process.info["cmdline"] or [])]
-
-
 def _server_of(home: Path) -> psutil.Process:
     """The server that owns the workers of this home."""
-    return _processes(home)[0].parent()
+    return workers_of(home)[0].parent()
 
 
 async def _gone(home: Path, seconds: float = 2) -> bool:
     """Whether no worker of the home is left so many seconds from now; the margin is for a busy machine."""
     deadline = time.monotonic() + seconds + 3
-    while _processes(home):
+    while workers_of(home):
         if time.monotonic() > deadline:
             return False
         await anyio.sleep(0.1)

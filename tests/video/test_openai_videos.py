@@ -12,9 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
+from served import workers_of
 from stub_videos import Videos, serving
 
 from agent.intent import prepare
@@ -215,7 +215,7 @@ def test_a_job_outlives_a_forgetful_server_and_a_killed_worker(
         photo = engine.artifacts, [Path("examples/astronaut.jpg")]
         job = engine.submit(asked.with_photos(*photo), engine.settings.recipe())
         _wait_until(lambda: any(job["looked"] for job in videos.jobs()))
-        _render_worker(home).kill()
+        next(worker for worker in workers_of(home) if "render" in worker.cmdline()).kill()
         view = engine.wait(job, seconds=50)
         assert view.status == "completed", view.error
         assert len(videos.submitted) == 1
@@ -224,11 +224,6 @@ def test_a_job_outlives_a_forgetful_server_and_a_killed_worker(
         view = engine.wait(engine.submit(asked.with_photos(*photo), engine.settings.recipe()), seconds=50)
         assert view.status == "completed", view.error
         assert "had forgotten the job" in " ".join(json.loads(Path(view.result.report).read_text())["events"])
-
-
-def _render_worker(home: Path) -> psutil.Process:
-    children = ((child, child.cmdline()) for child in psutil.Process().children())
-    return next(child for child, command in children if "render" in command and str(home) in command)
 
 
 def _wait_until(true: Callable[[], bool]) -> None:
