@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 BARE = """
 from mcp.server import MCPServer
@@ -29,7 +30,7 @@ server.run("stdio")
 
 SERVERS = {
     "bare SDK server": [sys.executable, "-c", BARE],
-    "steadface serve": [sys.executable, "-m", "server", "serve"],
+    "steadface serve": [str(Path(sys.executable).with_name("steadface")), "serve"],
 }
 
 HELLO = {
