@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from tools.errors import SteadfaceError
+from tools.paths import full_path
 
 Place = Path | SecretStr
 """An SQLite file, or the URL of a PostgreSQL database, which may hold a password."""
@@ -34,7 +35,7 @@ class Database:
         given = url.get_secret_value() if url else ""
         if url and given.startswith(_SERVER):
             return cls(url, url, url)
-        file = Path(given.removeprefix(_FILE)).expanduser().absolute() if given else home / "jobs.sqlite"
+        file = full_path(given.removeprefix(_FILE)) if given else home / "jobs.sqlite"
         return cls(file, file.with_name("checkpoints.sqlite"), file.with_name("consents.sqlite"))
 
     @property

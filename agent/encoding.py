@@ -14,6 +14,7 @@ from agent.serving.intake import read_photo
 from agent.settings import Settings
 from tools.contracts import Progress
 from tools.errors import InputError
+from tools.paths import full_path
 from tools.pools.calls import Backend, EncodedReply, EncodeIdentity
 
 
@@ -26,10 +27,7 @@ def encode(
     """
     _expect_writable(out)
     artifacts = settings.open_artifacts()
-    kept = [
-        Photo(image=artifacts.put(read_photo(photo.expanduser().absolute()), "png"), name=photo.name)
-        for photo in photos
-    ]
+    kept = [Photo(image=artifacts.put(read_photo(full_path(photo)), "png"), name=photo.name) for photo in photos]
     pool = open_local_pool(settings)
     try:
         call = caller(pool, "encode", observe)

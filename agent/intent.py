@@ -25,6 +25,7 @@ from agent.serving.intake import read_photo
 from agent.settings import Settings
 from tools.artifacts import Artifacts
 from tools.errors import InputError
+from tools.paths import full_path
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _photos(reference: str, artifacts: Artifacts) -> list[Photo]:
     name, path = name_in(reference), Path(reference)
     if name is not None:
         return Identities(artifacts.root).photos_of(name, artifacts)
-    return [Photo(image=artifacts.put(read_photo(path.expanduser().absolute()), "png"), name=path.name)]
+    return [Photo(image=artifacts.put(read_photo(full_path(path)), "png"), name=path.name)]
 
 
 def prepare(
@@ -94,7 +95,7 @@ def prepare(
     A ``seed`` of ``None`` is drawn for each request. With a ``spatial_prompt`` both prompts are used as they are.
     ``saved_consent`` is that of the named person who is meant; it holds where ``consent`` is left out.
     """
-    folder = out.expanduser().absolute() if out else None
+    folder = full_path(out) if out else None
     if folder:
         check_folder(folder)
     words = checked_prompt(prompt)

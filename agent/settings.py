@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import platformdirs
-from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -29,6 +29,7 @@ from tools.artifacts import Artifacts, expect_shelf
 from tools.environment import is_placeholder
 from tools.errors import InputError
 from tools.home import home_folder
+from tools.paths import full_path
 from tools.registry import BackendCapability, Options
 
 if TYPE_CHECKING:
@@ -250,12 +251,13 @@ class Settings(Recipe, BaseSettings):
     def _words(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _absolute(self) -> Settings:
-        for name in ("home", "videos", "inbox"):
-            object.__setattr__(self, name, _absolute_path(getattr(self, name)))
-        object.__setattr__(self, "roots", [_absolute_path(root) for root in self.roots])
-        return self
+    @field_validator("home", "videos", "inbox", "roots")
+    @classmethod
+    def _absolute(cls, value: Path | list[Path]) -> Path | list[Path]:
+        try:
+            return [full_path(root) for root in value] if isinstance(value, list) else full_path(value)
+        except InputError as error:
+            raise ValueError(str(error).removesuffix(".")) from None
 
     @property
     def database(self) -> Database:
@@ -273,10 +275,6 @@ class Settings(Recipe, BaseSettings):
         return Recipe(**{name: getattr(self, name) for name in Recipe.model_fields})
 
 
-def _absolute_path(path: Path) -> Path:
-    return path.expanduser().absolute()
-
-
 @cache
 def read_preset(name: str) -> Mapping[str, Any]:
     """The values of a preset; raises ``InputError`` for a name that there is not."""
@@ -287,14 +285,16 @@ def read_preset(name: str) -> Mapping[str, Any]:
 
 def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - any field of Settings
     """Settings with ``given`` above all else; a value that cannot be is one ``InputError`` that names it."""
+    given = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         name = "__".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
+        named = name if name.split("__")[0] in given else f"{name} (STEADFACE_{name.upper()})"
         wrong = "is wrong" if name in _SECRET else f"cannot be {first['input']!r}"
-        raise InputError(f"The setting {name} (STEADFACE_{name.upper()}) {wrong}: {message}.") from None
+        message = first["msg"].removeprefix("Value error, ").replace("Input should", "it should", 1)
+        raise InputError(f"The setting {named} {wrong}: {message}.") from None
 
 
 _SECRET = {name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)}

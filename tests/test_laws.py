@@ -34,6 +34,7 @@ AGENT_MAY_IMPORT = {
     "tools.artifacts": "bytes by content hash",
     "tools.logs": "lines of logs that are alike on both sides",
     "tools.home": "where all state lies",
+    "tools.paths": "paths as people write them",
     "tools.environment": "which values of the environment count as unset",
     "tools.models.catalog": "the table of models, for presets, doctor and `steadface models`",
     "tools.models.place": "whether a model is on this machine",

@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from tools.environment import is_placeholder
+from tools.paths import full_path
 
 LORAS = "loras"
 """Folder in it of people as LoRAs, which backends make again where they are missing."""
@@ -18,4 +19,4 @@ def home_folder() -> Path:
     named = os.environ.get("STEADFACE_HOME")
     if not named or is_placeholder(named):
         return platformdirs.user_data_path("steadface")
-    return Path(named).expanduser().absolute()
+    return full_path(named)

@@ -12,6 +12,7 @@ from agent.batch.terms import Terms
 from agent.identities import Identities, name_in
 from agent.requests import few_enough
 from agent.settings import Recipe, Settings
+from tools.paths import full_path
 
 if TYPE_CHECKING:
     from agent.requests import Consent, JobRequest
@@ -71,4 +72,4 @@ class LocalRows:
     def _located(self, reference: str) -> str:
         if name_in(reference) is not None:
             return reference
-        return str((self._beside / Path(reference).expanduser()).absolute())
+        return str(full_path(reference, self._beside))

@@ -22,6 +22,7 @@ from agent.batch.terms import Terms
 from agent.delivery import check_folder
 from agent.settings import load_settings
 from tools.errors import InputError, Unavailable
+from tools.paths import full_path
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -59,8 +60,8 @@ class OwnBatch:
         order: Order | None = None,
     ) -> None:
         self.settings = load_settings(preset=preset)
-        self._manifest = manifest.expanduser().absolute()
-        self._folder = folder.expanduser().absolute()
+        self._manifest = full_path(manifest)
+        self._folder = full_path(folder)
         check_folder(self._folder)
         self._selection = selection
         self._asked_order = order

@@ -12,6 +12,7 @@ import typer
 
 from agent.commands import completing
 from agent.commands.plainly import BAD_INPUT, FAILED, INTERRUPTED, say, told_plainly
+from tools.paths import full_path
 
 if TYPE_CHECKING:
     from agent.batch.own import OwnBatch, Plan
@@ -110,7 +111,7 @@ def export_batch(
     with told_plainly():
         from agent.batch.exports import export
 
-        done, left_out = export(folder.expanduser().absolute(), layout, to.expanduser().absolute())
+        done, left_out = export(full_path(folder), layout, full_path(to))
         for sentence in left_out:
             say(sentence)
         print(f"{done} videos in {to}")  # noqa: T201 - the result

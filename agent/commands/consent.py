@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.commands.plainly import say, told_plainly
+from tools.paths import full_path
 
 if TYPE_CHECKING:
     from agent.consents import ConsentBook, ConsentRecord, Output
@@ -52,7 +53,7 @@ def _remembered_or_asked(settings: Settings, reference: str, remember: bool) -> 
     from agent.serving.intake import read_photo
     from tools.errors import InputError
 
-    photo = read_photo(Path(reference).expanduser().absolute())
+    photo = read_photo(full_path(reference))
     known = known_consent(settings.database, sha256(photo).hexdigest())
     if known.consent or settings.consent:
         return known.consent
@@ -130,7 +131,7 @@ def add_consent(
         if name is not None:
             photos = Identities(settings.home).photos_of(name, artifacts)
         else:
-            photos = [Photo(image=artifacts.put(read_photo(path.expanduser().absolute()), "png"), name=path.name)]
+            photos = [Photo(image=artifacts.put(read_photo(full_path(path)), "png"), name=path.name)]
         with _book() as book:
             for photo in photos:
                 kept = book.record(

@@ -9,6 +9,7 @@ import typer
 
 from agent.commands import completing
 from agent.commands.plainly import told_plainly
+from tools.paths import full_path
 
 if TYPE_CHECKING:
     from agent.identities import Identities, Identity
@@ -59,7 +60,7 @@ def add_identity(
         known = people.find(name) is not None
         basis = None if known and consent is None else checked_consent(consent, settings.consent, "stated by the user")
         artifacts = settings.open_artifacts()
-        pngs = [read_photo(photo.expanduser().absolute()) for photo in photos]
+        pngs = [read_photo(full_path(photo)) for photo in photos]
         given = [Photo(image=artifacts.put(png, "png"), name=path.name) for png, path in zip(pngs, photos, strict=True)]
         pool = open_local_pool(settings)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from agent.planner.answers import FollowUp, Mended, Parsed, Polished
@@ -25,6 +24,7 @@ from agent.planner.validators import check_spatial, check_temporal
 from prompts import Template, templates
 from tools.contracts import Framing, Presentation
 from tools.framing import framing_of
+from tools.paths import full_path
 
 _PRONOUNS: dict[Presentation, str] = {"woman": "she, her", "man": "he, him, his", "person": "they, them, their"}
 
@@ -204,5 +204,5 @@ def local_planner(desk: Desk) -> QwenPlanner:
 
 def _planner(desk: Desk, name: str, chat: Chat) -> QwenPlanner:
     options = desk.options
-    folder = Path(options.planner_prompts).expanduser() if options.planner_prompts else None
+    folder = full_path(options.planner_prompts) if options.planner_prompts else None
     return QwenPlanner(name, chat, templates(folder), options.planner_timeout, options.static_appearance)

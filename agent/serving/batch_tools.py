@@ -27,6 +27,7 @@ from agent.serving.results import WAIT, in_one_sentence
 from agent.serving.threads import run_long
 from agent.serving.waiting import Vigil
 from tools.errors import InputError, Unavailable
+from tools.paths import full_path
 
 if TYPE_CHECKING:
     from agent.batch.kept import KeptRow
@@ -268,7 +269,7 @@ class BatchTools:
 def _located(reference: str, beside: Path | None) -> str:
     """A reference of a manifest: paths are relative to it."""
     no_path = "://" in reference or reference[:5].lower() == "data:" or reference.startswith("@")
-    return reference if beside is None or no_path else str(beside / Path(reference).expanduser())
+    return reference if beside is None or no_path else str(full_path(reference, beside))
 
 
 def _told(batch: Batch) -> CallToolResult:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from agent.settings import load_settings
+from tools.errors import InputError
 
 
 def test_options_of_a_backend_are_json_or_one_variable_each(monkeypatch):
@@ -37,3 +40,18 @@ def test_a_placeholder_that_a_client_left_as_it_was_counts_as_unset(monkeypatch)
     for name in ("HOME", "INBOX", "VIDEOS", "PRESET", "CONSENT", "PLANNER_URL", "PLANNER_KEY", "ROOTS", "WIDTH"):
         monkeypatch.setenv(f"STEADFACE_{name}", f"${{user_config.{name.lower()}}}")
     assert load_settings() == unset
+
+
+@pytest.mark.parametrize("name", ["home", "videos", "inbox", "roots"])
+def test_the_folder_of_nobody_is_told_with_its_setting(monkeypatch, name):
+    monkeypatch.setenv(variable := f"STEADFACE_{name.upper()}", "~nobody-of-that-name/x")
+    with pytest.raises(InputError, match=rf"The setting {name} \({variable}\) cannot be .* no home folder here"):
+        load_settings()
+
+
+def test_what_is_wrong_is_told_by_its_variable_where_that_gave_it(monkeypatch):
+    with pytest.raises(InputError, match=r"^The setting fps cannot be 1: it should be greater than or equal to 4\.$"):
+        load_settings(fps=1)
+    monkeypatch.setenv("STEADFACE_FPS", "1")
+    with pytest.raises(InputError, match=r"^The setting fps \(STEADFACE_FPS\) cannot be '1': it should be greater"):
+        load_settings()

@@ -8,6 +8,7 @@ from pathlib import Path
 from tools.errors import InputError, Unavailable
 from tools.models import place
 from tools.models.catalog import catalog
+from tools.paths import full_path
 
 
 def folder_of(model: str) -> Path:
@@ -16,7 +17,7 @@ def folder_of(model: str) -> Path:
     ``InputError`` for what can be neither, ``Unavailable`` with the command that gets the weights where some are
     missing.
     """
-    folder = Path(model).expanduser()
+    folder = full_path(model)
     if not folder.is_dir():
         folder = _cached(model)
     missing = [name for name in _parts(folder) if not (folder / name).exists()]
@@ -27,7 +28,7 @@ def folder_of(model: str) -> Path:
 
 def how_to_get(model: str) -> str:
     """What to do so that the weights are here, as the second half of a sentence."""
-    if Path(model).expanduser().is_dir():
+    if full_path(model).is_dir():
         return "copy its folder again"
     for listed in catalog().values():
         if listed.hub == model:

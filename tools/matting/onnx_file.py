@@ -22,6 +22,7 @@ from tools.contracts import CutOut, Face, RGBImage
 from tools.errors import InputError
 from tools.insight import best_providers
 from tools.matting.matte import Matte, cut_person
+from tools.paths import full_path
 
 Colour = tuple[float, float, float]
 
@@ -135,7 +136,7 @@ def onnx_matting(
 
 
 def _opened(file: str) -> tuple[Any, Path]:
-    path = Path(file).expanduser()
+    path = full_path(file)
     if not file or not path.is_file():
         raise InputError(
             f"There is no ONNX file {file!r} to cut people out with; name one, as in matting_options = "

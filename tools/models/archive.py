@@ -13,6 +13,7 @@ from tools.errors import BackendError
 from tools.models.catalog import Model
 from tools.models.lock import File, Locked, sha256_of
 from tools.models.room import Room
+from tools.paths import full_path
 
 _LARGEST = 4
 """An archive that unpacks to so many times what the table says is refused."""
@@ -112,4 +113,4 @@ def _download(model: Model, offer: Offer) -> None:
 
 def _folder(model: Model) -> Path:
     assert model.folder is not None
-    return Path(model.folder).expanduser()
+    return full_path(model.folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from tools.errors import Unavailable
 from tools.models.catalog import Model, catalog
 from tools.models.lock import locked
+from tools.paths import full_path
 
 
 def folder_of(name: str) -> Path:
@@ -53,7 +54,7 @@ def named_place(model: Model) -> str | None:
 def root_of(model: Model) -> Path:
     """The folder of the whole repository or archive; ``Unavailable`` where there is none."""
     named = named_place(model)
-    folder = Path(named or model.folder or "").expanduser()
+    folder = full_path(named or model.folder or "")
     if (named or model.folder) and folder.is_dir():
         return _unpacked(folder, model)
     if model.folder and not named:
