@@ -507,11 +507,11 @@ def _unfinished_of(client: str | None, call: str) -> Select[Any]:
 
 
 def _ahead_of(row: JobRow) -> ColumnElement[bool]:
-    """Those that run, and those that wait and come before this one."""
+    """Those others that run, and those that wait and come before this one, which may run by now."""
     turn = row.place if row.turn is None else row.turn
     earlier = and_(~_in_phases, _turn < turn) if row.phase is None else or_(~_in_phases, _turn < turn)
     before = or_(_jobs.c.priority > row.priority, and_(_jobs.c.priority == row.priority, earlier))
-    return or_(_jobs.c.status == "running", and_(_waits, before))
+    return and_(_jobs.c.id != row.id, or_(_jobs.c.status == "running", and_(_waits, before)))
 
 
 def _began(now: float) -> ColumnElement[float]:

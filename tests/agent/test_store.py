@@ -184,6 +184,13 @@ def test_waiting_before_counts_unfinished_jobs_that_came_earlier(store):
     assert store.unfinished() == 2
 
 
+def test_a_job_that_was_begun_just_now_does_not_wait_for_itself(store):
+    add(store, "a")
+    seen = store.get("a")
+    store.claim("me")
+    assert store.waiting_before(seen) == 0
+
+
 def test_the_newest_jobs_are_listed_first(store):
     add(store, "a", "b", "c")
     assert [row.id for row in store.list(limit=2)] == ["c", "b"]
