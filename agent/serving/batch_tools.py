@@ -229,7 +229,7 @@ class BatchTools:
             references = [_located(reference, beside) for reference in row.references]
             for reference in references:
                 if reference not in photos:
-                    photos[reference] = photos_given([reference], self._engine.settings, self._reach, self._engine)
+                    photos[reference] = photos_given([reference], self._engine, self._reach)
             given = [photo for reference in references for photo in photos[reference]]
             saved = self._saved(references[0], given[0]) if terms.basis(row) is None else None
             terms.intent(row, saved).with_stored(given)

@@ -104,7 +104,7 @@ class Consenting:
         settings, client = self._engine.settings, current_client()
         if basis is not None:
             checked_consent(basis, None, "asserted by client")
-        photo = photo_meant(reference, settings, self._reach, self._engine)
+        photo = photo_meant(reference, self._engine, self._reach)
         known = self._engine.get().consents.known(photo.image, client)
         saved = saved_consent(reference, settings)
         by_user = saved if saved and saved.source == _ANSWERED else None

@@ -104,7 +104,7 @@ class FirstFrameTools:
                 face=face,
                 saved_consent=stated,
             )
-            request = asked.with_stored(photos_given([reference], settings, self._reach, self._engine))
+            request = asked.with_stored(photos_given([reference], self._engine, self._reach))
             return submitted(self._engine.get(), request, settings.recipe(), again=again)
 
         with in_one_sentence(self._engine, self._reach):

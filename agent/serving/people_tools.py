@@ -121,7 +121,7 @@ class PeopleTools:
         settings, people = self._engine.settings, self._people()
         known = people.find(name) is not None
         consent = None if known and basis is None else checked_consent(basis, settings.consent, "asserted by client")
-        photos = photos_given(references, settings, self._reach, self._engine)
+        photos = photos_given(references, self._engine, self._reach)
         engine, recipe = self._engine.get(), settings.recipe()
         try:
             saved = save_person(

@@ -42,7 +42,7 @@ class _Opened:
     name: str
 
 
-def photos_given(references: Sequence[str], settings: Settings, reach: Reach, engine: LateEngine) -> list[Photo]:
+def photos_given(references: Sequence[str], engine: LateEngine, reach: Reach) -> list[Photo]:
     """The photos, stored, in their order; a person's name may stand for several.
 
     Raises ``InputError`` for the first that is no photo to be read here; then nothing new was stored.
@@ -50,7 +50,7 @@ def photos_given(references: Sequence[str], settings: Settings, reach: Reach, en
     from agent.requests import Photo, few_enough
 
     few_enough(references)
-    given = [photo for reference in references for photo in _given(reference.strip(), settings, reach, engine)]
+    given = [photo for reference in references for photo in _given(reference.strip(), engine, reach)]
     few_enough(given)
     return [
         Photo(image=engine.get().artifacts.put(each.png, "png"), name=each.name) if isinstance(each, _Opened) else each
@@ -58,9 +58,9 @@ def photos_given(references: Sequence[str], settings: Settings, reach: Reach, en
     ]
 
 
-def _given(reference: str, settings: Settings, reach: Reach, engine: LateEngine) -> Sequence[_Opened | Photo]:
+def _given(reference: str, engine: LateEngine, reach: Reach) -> Sequence[_Opened | Photo]:
     if reference.startswith(UPLOAD_URI):
-        return [_Opened(uploaded(reference, settings), "photo")]
+        return [_Opened(uploaded(reference, engine.settings), "photo")]
     if reference.startswith(f"{SCHEME}://"):
         from agent.serving.job_files import parsed_uri, picture_of
 
@@ -70,15 +70,15 @@ def _given(reference: str, settings: Settings, reach: Reach, engine: LateEngine)
 
         name = name_in(reference)
         if name is not None:
-            return Identities(settings.home, current_client()).photos_of(name, engine.get().artifacts)
-    return [_Opened(*open_reference(reference, settings, reach))]
+            return Identities(engine.settings.home, current_client()).photos_of(name, engine.get().artifacts)
+    return [_Opened(*open_reference(reference, engine.settings, reach))]
 
 
-def photo_meant(reference: str, settings: Settings, reach: Reach, engine: LateEngine) -> Photo:
+def photo_meant(reference: str, engine: LateEngine, reach: Reach) -> Photo:
     """The photo that similarity would be measured against, by the hash that it gets when it is stored."""
     from agent.requests import Photo
 
-    first = _given(reference.strip(), settings, reach, engine)[0]
+    first = _given(reference.strip(), engine, reach)[0]
     if isinstance(first, _Opened):
         return Photo(image=f"{sha256(first.png).hexdigest()}.png", name=first.name)
     return first

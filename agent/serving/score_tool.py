@@ -89,7 +89,7 @@ class ScoreTool:
         from agent.scoring import likeness
 
         settings, engine = self._engine.settings_with(preset=preset), self._engine.get()
-        given = [photos_given([text], settings, self._reach, self._engine) for text in (reference, picture)]
+        given = [photos_given([text], self._engine, self._reach) for text in (reference, picture)]
         (person, *_), (other, *_) = given
         found = likeness(person, other.image, face, settings.recipe(), engine.ask("scoring"))
         score, limits = found.score, found.recogniser.thresholds
@@ -109,8 +109,8 @@ class ScoreTool:
         from agent.scoring import likeness_over_time
 
         settings, engine = self._engine.settings_with(preset=preset), self._engine.get()
-        file = video_given(picture, settings, self._reach, self._engine)
-        person, *_ = photos_given([reference], settings, self._reach, self._engine)
+        file = video_given(picture, self._engine, self._reach)
+        person, *_ = photos_given([reference], self._engine, self._reach)
         with lent(file, engine.artifacts) as video:
             found = likeness_over_time(person, video, face, settings.recipe(), engine.ask("scoring"))
         score, limits = found.score, found.recogniser.thresholds

@@ -125,7 +125,7 @@ class VideoTools:
                 stop_after=stop_after,
                 saved_consent=stated,
             )
-            photos = photos_given([reference, *more_references], settings, self._reach, self._engine)
+            photos = photos_given([reference, *more_references], self._engine, self._reach)
             return submitted(self._engine.get(), asked.with_stored(photos), settings.recipe(), again=again)
 
         with self._in_one_sentence():

@@ -18,7 +18,6 @@ from tools.errors import InputError
 
 if TYPE_CHECKING:
     from agent.serving.engine import LateEngine
-    from agent.settings import Settings
     from tools.artifacts import Artifacts
     from tools.pools.calls import ArtifactId
 
@@ -32,7 +31,7 @@ def is_video(given: str) -> bool:
     return len(given) < 4096 and _VIDEO.fullmatch(given.strip()) is not None
 
 
-def video_given(given: str, settings: Settings, reach: Reach, engine: LateEngine) -> Path:
+def video_given(given: str, engine: LateEngine, reach: Reach) -> Path:
     """The mp4; raises ``InputError`` for what is none that may be read."""
     given = given.strip()
     if given.startswith(f"{SCHEME}://"):
@@ -45,7 +44,7 @@ def video_given(given: str, settings: Settings, reach: Reach, engine: LateEngine
             f"This server takes no video from there; give that of a job, as {SCHEME}://jobs/{{job_id}}/video.mp4."
         )
     else:
-        path = allowed_path(Path(given), [*photo_roots(settings), settings.videos])
+        path = allowed_path(Path(given), [*photo_roots(engine.settings), engine.settings.videos])
     if path.suffix.lower() != ".mp4":
         raise InputError(f"{path.name} is no mp4, and no other video is scored; convert it, and give that.")
     if not path.is_file():

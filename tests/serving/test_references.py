@@ -128,7 +128,7 @@ def engine(home: Path, instant: ModuleType) -> Iterator[LateEngine]:
 
 def test_photos_are_stored_in_the_order_in_which_they_were_given(engine: LateEngine) -> None:
     whole = base64.b64encode(_jpeg(size=(640, 480))).decode()
-    photos = photos_given([" photo.jpg ", whole], load_settings(), Reach.STDIO, engine)
+    photos = photos_given([" photo.jpg ", whole], engine, Reach.STDIO)
     sizes = [_size(engine, photo) for photo in photos]
     assert sizes == [(64, 48), (640, 480)]
     assert [photo.name for photo in photos] == ["photo.jpg", "photo"]
@@ -136,19 +136,19 @@ def test_photos_are_stored_in_the_order_in_which_they_were_given(engine: LateEng
 
 def test_one_photo_that_is_none_leaves_none_of_them_behind(engine: LateEngine, home: Path) -> None:
     with pytest.raises(InputError, match=r"no file none\.jpg"):
-        photos_given(["photo.jpg", "none.jpg"], load_settings(), Reach.STDIO, engine)
+        photos_given(["photo.jpg", "none.jpg"], engine, Reach.STDIO)
     assert not list(home.glob("artifacts/*/*"))
 
 
 def test_more_photos_than_one_video_may_have_are_not_even_opened(engine: LateEngine) -> None:
     with pytest.raises(InputError, match=f"at most {MOST_PHOTOS}"):
-        photos_given(["none.jpg"] * (MOST_PHOTOS + 1), load_settings(), Reach.STDIO, engine)
+        photos_given(["none.jpg"] * (MOST_PHOTOS + 1), engine, Reach.STDIO)
 
 
 def test_pictures_of_an_earlier_job_can_be_given(engine: LateEngine) -> None:
     job_id, running = _made(engine), engine.get()
     names = ("reference.png", "first_frame.png", "candidates/1.jpg", "candidates/2.jpg")
-    photos = photos_given(_uris(job_id, *names), load_settings(), Reach.NETWORK, engine)
+    photos = photos_given(_uris(job_id, *names), engine, Reach.NETWORK)
     reference, first_frame, *candidates = photos
     view = running.view(job_id)
     assert _size(engine, reference) == (64, 48)
@@ -163,7 +163,7 @@ def test_pictures_of_an_earlier_job_can_be_given(engine: LateEngine) -> None:
 def test_a_first_frame_that_was_moved_away_can_still_be_given(engine: LateEngine) -> None:
     job_id = _made(engine)
     Path(engine.get().view(job_id).result.first_frame).unlink()
-    (photo,) = photos_given(_uris(job_id, "first_frame.png"), load_settings(), Reach.STDIO, engine)
+    (photo,) = photos_given(_uris(job_id, "first_frame.png"), engine, Reach.STDIO)
     assert engine.get().artifacts.exists(photo.image)
 
 
@@ -173,13 +173,13 @@ def test_what_no_job_has_is_told(engine: LateEngine) -> None:
         "candidates/3.jpg": "no candidate 3; it has 2", "video.mp4": "is no picture", "../x": "is no picture",
     }.items():  # fmt: skip
         with pytest.raises(InputError, match=sentence):
-            photos_given(_uris(job_id, name), load_settings(), Reach.STDIO, engine)
+            photos_given(_uris(job_id, name), engine, Reach.STDIO)
     for uri, sentence in {
         "steadface://jobs/none/first_frame.png": "There is no job 'none'", "steadface://jobs/": "none of this server's",
         "steadface://people/x": "none of this server's",
     }.items():  # fmt: skip
         with pytest.raises(InputError, match=sentence):
-            photos_given([uri], load_settings(), Reach.STDIO, engine)
+            photos_given([uri], engine, Reach.STDIO)
 
 
 def _made(engine: LateEngine) -> str:
@@ -188,7 +188,7 @@ def _made(engine: LateEngine) -> str:
     asked = prepare(
         settings, prompt="waves", consent="synthetic", source="asserted by client", seed=7, out=None, face=None
     )
-    photos = photos_given(["photo.jpg"], settings, Reach.STDIO, engine)
+    photos = photos_given(["photo.jpg"], engine, Reach.STDIO)
     job_id = running.submit(asked.with_stored(photos), settings.recipe())
     assert running.wait(job_id, 40).status == "completed"
     return job_id

@@ -85,7 +85,7 @@ def engine(home: Path, instant: ModuleType) -> LateEngine:
 @pytest.mark.parametrize("reach", [Reach.LOOPBACK, Reach.NETWORK])
 def test_over_http_only_the_video_of_a_job_is_taken(reach: Reach, engine: LateEngine, photo: Path) -> None:
     with pytest.raises(InputError, match="takes no video from there"):
-        video_given(str(photo.parent / "clip.mp4"), load_settings(), reach, engine)
+        video_given(str(photo.parent / "clip.mp4"), engine, reach)
 
 
 def test_the_folder_of_videos_may_be_read(engine: LateEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,11 +94,11 @@ def test_the_folder_of_videos_may_be_read(engine: LateEngine, tmp_path: Path, mo
     video = load_settings().videos / "surfing" / "video.mp4"
     video.parent.mkdir(parents=True)
     video.write_bytes(b"")
-    assert video_given(str(video), load_settings(), Reach.STDIO, engine) == video.resolve()
+    assert video_given(str(video), engine, Reach.STDIO) == video.resolve()
     with video.open("wb") as file:
         file.truncate(LARGEST_VIDEO + 1)
     with pytest.raises(InputError, match="at most 200 MB"):
-        video_given(str(video), load_settings(), Reach.STDIO, engine)
+        video_given(str(video), engine, Reach.STDIO)
 
 
 def test_a_video_that_was_lent_leaves_nothing_behind(tmp_path: Path) -> None:
