@@ -18,7 +18,6 @@ from agent.commands.identity import identity
 from agent.commands.models import models
 from agent.commands.plainly import BAD_INPUT, say, told_plainly
 from agent.commands.queue import queue
-from tools.paths import full_path
 
 if TYPE_CHECKING:
     from agent.gpus import Gpu
@@ -260,7 +259,7 @@ def encode_hyperlora(
         from agent.settings import load_settings
 
         with step_bar() as observe:
-            usage = encode(load_settings(), "hyperlora", photos, face, full_path(out), observe)
+            usage = encode(load_settings(), "hyperlora", photos, face, out, observe)
         print(f"{out}\n{usage}")  # noqa: T201 - the result
 
 

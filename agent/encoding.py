@@ -36,7 +36,7 @@ def encode(
     finally:
         pool.close()
     try:
-        shutil.copyfile(artifacts.path(reply.lora), out)
+        shutil.copyfile(artifacts.path(reply.lora), full_path(out))
     except OSError as error:
         raise InputError(f"{out} cannot be written ({error.strerror}); choose another with --out.") from error
     return reply.usage
@@ -45,5 +45,5 @@ def encode(
 def _expect_writable(out: Path) -> None:
     if out.suffix != ".safetensors":
         raise InputError(f"{out} must end in .safetensors, which is what programs look for.")
-    if not out.parent.is_dir():
+    if not full_path(out).parent.is_dir():
         raise InputError(f"There is no folder {out.parent}; make it, or choose another with --out.")

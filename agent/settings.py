@@ -291,10 +291,11 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - any field of Sett
     except ValidationError as error:
         first = error.errors()[0]
         name = "__".join(str(part) for part in first["loc"])
-        named = name if name.split("__")[0] in given else f"{name} (STEADFACE_{name.upper()})"
         wrong = "is wrong" if name in _SECRET else f"cannot be {first['input']!r}"
         message = first["msg"].removeprefix("Value error, ").replace("Input should", "it should", 1)
-        raise InputError(f"The setting {named} {wrong}: {message}.") from None
+        if name.split("__")[0] in given:
+            raise InputError(f"The setting {name} {wrong}: {message}.") from None
+        raise InputError(f"The setting {name} (STEADFACE_{name.upper()}) {wrong}: {message}.") from None
 
 
 _SECRET = {name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)}

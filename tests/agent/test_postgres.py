@@ -138,9 +138,10 @@ def test_no_part_of_a_password_is_told_when_something_is_wrong(
 
 
 @pytest.mark.parametrize("url", ["mysql://me:s3cret@host/name", "s3cret", "sqlite:///", "postgresql:s3cret"])
-def test_a_url_of_another_kind_is_refused_without_being_repeated(url: str) -> None:
-    with pytest.raises(InputError, match=r"The setting database_url is wrong: write postgresql://") as refused:
-        load_settings(database_url=url)
+def test_a_url_of_another_kind_is_refused_without_being_repeated(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEADFACE_DATABASE_URL", url)
+    with pytest.raises(InputError, match=r"STEADFACE_DATABASE_URL\) is wrong: write postgresql://") as refused:
+        load_settings()
     assert "s3cret" not in "".join(traceback.format_exception(refused.value))
 
 

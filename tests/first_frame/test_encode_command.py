@@ -107,7 +107,7 @@ def test_photos_become_a_lora_that_any_sdxl_pipeline_loads(
     ("words", "said"),
     [
         (("one.png", "-o", "me.pt"), "me.pt must end in .safetensors"),
-        (("one.png", "-o", "nowhere/me.safetensors"), "nowhere; make it"),
+        (("one.png", "-o", "nowhere/me.safetensors"), "There is no folder nowhere; make it"),
         (("none.png", "-o", "me.safetensors"), "none.png"),
     ],
 )
